@@ -1,0 +1,49 @@
+#include "base/buffer.h"
+
+#include <cstdlib>
+#include <new>
+
+#ifdef _MSC_VER
+#include <malloc.h>
+#endif
+
+namespace falconet {
+
+namespace {
+
+// At least one line, and whole lines: kernels may then read (never write) a full vector at any valid start.
+size_t padded(size_t bytes) { return (bytes / kAlignment + 1) * kAlignment; }
+
+void* allocate_aligned(size_t bytes) {
+#ifdef _MSC_VER
+  void* p = _aligned_malloc(bytes, kAlignment);
+#else
+  void* p = std::aligned_alloc(kAlignment, bytes);
+#endif
+  if (!p) throw std::bad_alloc();
+  return p;
+}
+
+void free_aligned(void* p) {
+#ifdef _MSC_VER
+  _aligned_free(p);
+#else
+  std::free(p);
+#endif
+}
+
+}  // namespace
+
+std::shared_ptr<Buffer> Buffer::allocate(size_t bytes) {
+  return std::shared_ptr<Buffer>(new Buffer(allocate_aligned(padded(bytes)), bytes, nullptr));
+}
+
+std::shared_ptr<Buffer> Buffer::borrow(void* data, size_t bytes, std::shared_ptr<void> owner) {
+  return std::shared_ptr<Buffer>(new Buffer(data, bytes, std::move(owner)));
+}
+
+Buffer::~Buffer() {
+  if (!owner_) free_aligned(data_);
+}
+
+}  // namespace falconet

@@ -1,0 +1,398 @@
+// How a region runs.
+//
+// One atomic word, the ticket, holds the region's generation and how many chunks are left to claim. To claim a chunk is
+// to count the ticket down by compare-and-swap, so a thread that was preempted with an old ticket in hand cannot claim
+// from a newer region. The other fields are written before the ticket is published and not again until every chunk has
+// been claimed and done: whoever claims has read the right ones. The caller returns when `pending` is 0, whether or not
+// every worker ever woke.
+//
+// One region runs at a time; `owned` says that it does, or that the pool is being changed. Nobody ever waits to start a
+// region. Those who must wait for one to end (fork, resize, exit) are counted in `wanted`, and while they are, others
+// compute alone, so that a loop of short regions cannot keep them waiting.
+//
+// Fork. The prepare handler takes the pool and joins the workers: at the moment of the fork no thread of ours exists,
+// no mutex of ours is held, and both sides start workers again at their next region.
+#include "base/thread_pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "base/cpu.h"
+#include "base/cpu_limits.h"
+#include "base/error.h"
+#include "base/fpu.h"
+
+#if !defined(_WIN32)
+#include <pthread.h>
+#include <signal.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace falconet::pool {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kMaxThreads = 1024;
+
+// Long enough to bridge the serial instructions between two regions of one step, short against a scheduler's time
+// slice. With more threads than processors a spinning thread may hold up the one it waits for, so there it parks at
+// once.
+constexpr auto kSpin = std::chrono::microseconds(50);
+
+std::atomic<int> threads{0};  // 0: not known yet
+std::atomic<bool> may_spin{true};
+
+std::atomic<bool> owned{false};
+std::atomic<int> wanted{0};
+std::atomic<bool> closed{false};  // the process is exiting, or the library is being unloaded
+
+thread_local bool in_region = false;  // always true in workers
+
+struct alignas(64) Region {
+  std::atomic<TaskFn> task{nullptr};
+  std::atomic<const void*> args{nullptr};
+  std::atomic<int64_t> units{0}, grain{1};
+  std::atomic<uint32_t> chunks{0};
+  std::atomic<fpu::Mode> mode{0};
+  std::atomic<int> caller_cpu{-1};
+} region;
+alignas(64) std::atomic<uint64_t> ticket{0};   // generation << 32 | chunks left to claim
+alignas(64) std::atomic<uint32_t> pending{0};  // chunks not yet done
+
+uint32_t generation_of(uint64_t t) { return static_cast<uint32_t>(t >> 32); }
+
+struct Worker {
+  std::thread thread;
+  std::atomic<int> busy_cpu{-1};  // where it claimed its first chunk of the region, until it has done its last
+#if defined(__linux__)
+  std::atomic<pid_t> id{0};
+#endif
+};
+
+struct Pool {
+  Pool();
+  ~Pool();
+
+  std::mutex mutex;  // guards no data: it closes the gap between a sleeper's last look and its sleep
+  std::condition_variable work, done;
+  std::atomic<int> parked{0};  // workers
+  std::atomic<bool> caller_parked{false};
+  std::atomic<bool> stopping{false};
+  std::vector<std::unique_ptr<Worker>> workers;  // changed by the owner only
+  int asked_for = 0;                             // workers, at the last start; the system may have given fewer
+};
+Pool pool;
+
+// Spins until `ready`, and gives up after kSpin or where `blocking`: on one processor the spinning thread would only
+// keep the one it waits for from running. Returns what `ready` said last.
+template <class Ready, class Blocking>
+bool spin_until(const Ready& ready, const Blocking& blocking) {
+  if (ready()) return true;
+  if (!may_spin.load(std::memory_order_relaxed)) return false;
+  const Clock::time_point end = Clock::now() + kSpin;
+  while (!blocking() && Clock::now() < end) {
+    for (int i = 0; i < 16; ++i) {
+      cpu::pause();
+      if (ready()) return true;
+    }
+  }
+  return false;
+}
+
+// Claims and runs chunks of the region that `seen` belongs to until none is left, then counts them as done. `self` is
+// null in the region's caller.
+void run_chunks(uint64_t seen, Worker* self) {
+  const uint32_t generation = generation_of(seen);
+  const TaskFn task = region.task.load(std::memory_order_relaxed);
+  const void* args = region.args.load(std::memory_order_relaxed);
+  const int64_t units = region.units.load(std::memory_order_relaxed);
+  const int64_t grain = region.grain.load(std::memory_order_relaxed);
+  const uint32_t chunks = region.chunks.load(std::memory_order_relaxed);
+  const fpu::Mode mode = region.mode.load(std::memory_order_relaxed);
+  uint32_t ran = 0;
+  while (generation_of(seen) == generation && static_cast<uint32_t>(seen) != 0) {
+    if (!ticket.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    if (ran++ == 0 && self) {
+      if (fpu::mode() != mode) fpu::set_mode(mode);
+      self->busy_cpu.store(cpu::current_cpu(), std::memory_order_relaxed);
+    }
+    const int64_t begin = static_cast<int64_t>(chunks - static_cast<uint32_t>(seen)) * grain;
+    task(args, begin, begin + std::min(grain, units - begin));
+    seen = ticket.load(std::memory_order_acquire);
+  }
+  if (ran != 0 && self) self->busy_cpu.store(-1, std::memory_order_relaxed);
+  if (ran != 0 && pending.fetch_sub(ran, std::memory_order_seq_cst) == ran &&
+      pool.caller_parked.load(std::memory_order_seq_cst)) {
+    std::lock_guard lock(pool.mutex);
+    pool.done.notify_one();
+  }
+}
+
+void worker_main(Worker* self, uint32_t seen) {
+#if defined(__linux__)
+  self->id.store(static_cast<pid_t>(syscall(SYS_gettid)), std::memory_order_relaxed);
+#endif
+  in_region = true;
+  uint64_t now = 0;
+  const auto called = [&] {
+    now = ticket.load(std::memory_order_seq_cst);
+    return generation_of(now) != seen || pool.stopping.load(std::memory_order_acquire);
+  };
+  const auto in_callers_way = [] {
+    const int here = cpu::current_cpu();
+    return here >= 0 && here == region.caller_cpu.load(std::memory_order_relaxed);
+  };
+  for (;;) {
+    if (!spin_until(called, in_callers_way)) {
+      std::unique_lock lock(pool.mutex);
+      pool.parked.fetch_add(1, std::memory_order_seq_cst);
+      pool.work.wait(lock, called);
+      pool.parked.fetch_sub(1, std::memory_order_relaxed);
+    }
+    if (pool.stopping.load(std::memory_order_acquire)) return;
+    seen = generation_of(now);
+    run_chunks(now, self);
+  }
+}
+
+void start_workers(int count) {
+  pool.asked_for = count;
+  const uint32_t generation = generation_of(ticket.load(std::memory_order_relaxed));
+#if !defined(_WIN32)
+  sigset_t all, before;  // the host's signals belong to the host's threads
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+#endif
+  try {
+    while (static_cast<int>(pool.workers.size()) < count) {
+      auto worker = std::make_unique<Worker>();
+      pool.workers.reserve(count);
+      worker->thread = std::thread(worker_main, worker.get(), generation);
+      pool.workers.push_back(std::move(worker));
+    }
+  } catch (const std::exception&) {
+    // A limit on threads or memory: whatever workers there are share the chunks with the caller.
+  }
+#if !defined(_WIN32)
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+#endif
+}
+
+// A joined thread is counted among the process's threads for some microseconds more. Python warns at a fork if it sees
+// more than one, so this waits, within bounds, until the kernel has forgotten it.
+void await_exit([[maybe_unused]] const Worker& worker) {
+#if defined(__linux__)
+  for (int i = 0; i < 1000; ++i) {
+    if (syscall(SYS_tgkill, getpid(), worker.id.load(std::memory_order_relaxed), 0) != 0) return;
+    std::this_thread::sleep_for(std::chrono::microseconds(10));
+  }
+#endif
+}
+
+void stop_workers() {
+  if (!pool.workers.empty()) {
+    {
+      std::lock_guard lock(pool.mutex);
+      pool.stopping.store(true, std::memory_order_release);
+    }
+    pool.work.notify_all();
+    for (auto& worker : pool.workers) worker->thread.join();
+    for (auto& worker : pool.workers) await_exit(*worker);
+    pool.stopping.store(false, std::memory_order_relaxed);
+    pool.workers.clear();
+  }
+  pool.asked_for = 0;
+}
+
+bool try_own() { return !owned.load(std::memory_order_relaxed) && !owned.exchange(true, std::memory_order_acquire); }
+
+// Waits for the pool. False where it is closed: then there is nothing left to change.
+bool own() {
+  wanted.fetch_add(1, std::memory_order_relaxed);
+  bool got = try_own();
+  for (int tries = 0; !got && !closed.load(std::memory_order_acquire); ++tries) {
+    if (tries < 100) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
+    }
+    got = try_own();
+  }
+  wanted.fetch_sub(1, std::memory_order_relaxed);
+  return got;
+}
+
+void disown() { owned.store(false, std::memory_order_release); }
+
+#if !defined(_WIN32)
+
+// A fork from inside a task (a crash handler's, say) must not wait for the region it is in: nothing is parked for it,
+// and its child should do no more than exec.
+void before_fork() {
+  if (!in_region && own()) stop_workers();
+}
+
+void after_fork_parent() {
+  if (!in_region && !closed.load(std::memory_order_acquire)) disown();
+}
+
+void after_fork_child() {
+  if (in_region || closed.load(std::memory_order_acquire)) return;
+  wanted.store(0, std::memory_order_relaxed);  // threads that waited in the parent are not here
+  disown();
+}
+
+#endif
+
+Pool::Pool() {
+#if !defined(_WIN32)
+  pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+#endif
+}
+
+Pool::~Pool() {
+#if defined(_WIN32)
+  // Runs under the loader lock, where no thread can end; at exit the system has ended them already.
+  closed.store(true, std::memory_order_release);
+  for (auto& worker : workers) worker->thread.detach();
+#else
+  // Owned for good: what threads of the host still run at exit, they run alone.
+  own();
+  closed.store(true, std::memory_order_release);
+  stop_workers();
+#endif
+}
+
+int parse_threads(const char* text) {
+  int n = 0;
+  const char* end = text + std::strlen(text);
+  const auto [rest, error] = std::from_chars(text, end, n);
+  return error == std::errc() && rest == end && n >= 1 && n <= kMaxThreads ? n : 0;
+}
+
+int default_threads() {
+  if (const char* text = std::getenv("FALCONET_THREADS"); text && *text) {
+    const int n = parse_threads(text);
+    if (n == 0) fail("[FALCONET_THREADS] got \"", text, "\"; it must be a whole number from 1 to ", kMaxThreads, ".");
+    return n;
+  }
+  int n = std::min(cpu::usable_cores(), kMaxThreads);
+  if (const char* text = std::getenv("OMP_NUM_THREADS")) {
+    // Not ours to judge: a list ("4,2") caps by its first number, and what is no number caps nothing.
+    int cap = 0;
+    std::from_chars(text, text + std::strlen(text), cap);
+    if (cap >= 1) n = std::min(n, cap);
+  }
+  return n;
+}
+
+void store_threads(int n) {
+  may_spin.store(n <= cpu::usable_cpus(), std::memory_order_relaxed);
+  threads.store(n, std::memory_order_release);
+}
+
+}  // namespace
+
+int num_threads() {
+  int n = threads.load(std::memory_order_acquire);
+  if (n == 0) {
+    // Two threads may come here at once: they find the same number.
+    n = default_threads();
+    store_threads(n);
+  }
+  return n;
+}
+
+void set_num_threads(int n) {
+  if (n < 1 || n > kMaxThreads) {
+    fail("[set_num_threads] got ", n, "; it must be a whole number from 1 to ", kMaxThreads, ".");
+  }
+  if (in_region) fail<InternalError>("[set_num_threads] called inside a parallel region");
+  if (!own()) return;
+  stop_workers();
+  store_threads(n);
+  disown();
+}
+
+void parallel_for(TaskFn task, const void* args, int64_t units, int64_t grain) {
+  if (units <= 0) return;
+  grain = std::max<int64_t>(grain, 1);
+  if (units <= grain || in_region || closed.load(std::memory_order_acquire) ||
+      wanted.load(std::memory_order_relaxed) != 0 || num_threads() == 1 || !try_own()) {
+    task(args, 0, units);
+    return;
+  }
+  int64_t chunks = (units - 1) / grain + 1;
+  while (chunks > UINT32_MAX) {  // the ticket's range
+    grain *= 2;
+    chunks = (units - 1) / grain + 1;
+  }
+  const int workers = threads.load(std::memory_order_relaxed) - 1;
+  if (pool.asked_for != workers) start_workers(workers);
+
+  region.task.store(task, std::memory_order_relaxed);
+  region.args.store(args, std::memory_order_relaxed);
+  region.units.store(units, std::memory_order_relaxed);
+  region.grain.store(grain, std::memory_order_relaxed);
+  region.chunks.store(static_cast<uint32_t>(chunks), std::memory_order_relaxed);
+  region.mode.store(fpu::mode(), std::memory_order_relaxed);
+  region.caller_cpu.store(cpu::current_cpu(), std::memory_order_relaxed);
+  pending.store(static_cast<uint32_t>(chunks), std::memory_order_relaxed);
+  const uint64_t generation = generation_of(ticket.load(std::memory_order_relaxed)) + 1;
+  const uint64_t opened = generation << 32 | static_cast<uint64_t>(chunks);
+  ticket.store(opened, std::memory_order_seq_cst);
+
+  const int parked = pool.parked.load(std::memory_order_seq_cst);
+  if (parked != 0) {
+    // Those awake will see the ticket; wake as many more as could find a chunk beside them and the caller.
+    const int64_t awake = static_cast<int64_t>(pool.workers.size()) - parked;
+    const int64_t useful = chunks - 1 - awake;
+    { std::lock_guard lock(pool.mutex); }
+    if (useful >= parked) {
+      pool.work.notify_all();
+    } else {
+      for (int64_t i = 0; i < useful; ++i) pool.work.notify_one();
+    }
+  }
+
+  in_region = true;
+  run_chunks(opened, nullptr);
+  const auto finished = [] { return pending.load(std::memory_order_seq_cst) == 0; };
+  const auto in_workers_way = [] {
+    const int here = cpu::current_cpu();
+    return here >= 0 && std::any_of(pool.workers.begin(), pool.workers.end(), [here](const auto& worker) {
+             return worker->busy_cpu.load(std::memory_order_relaxed) == here;
+           });
+  };
+  if (!spin_until(finished, in_workers_way)) {
+    std::unique_lock lock(pool.mutex);
+    pool.caller_parked.store(true, std::memory_order_seq_cst);
+    pool.done.wait(lock, finished);
+    pool.caller_parked.store(false, std::memory_order_relaxed);
+  }
+  in_region = false;
+  disown();
+}
+
+void shutdown() {
+  if (in_region || !own()) return;
+  stop_workers();
+  disown();
+}
+
+}  // namespace falconet::pool

@@ -1,0 +1,101 @@
+// Packing: panels of A and B in the order in which the micro-kernel reads them, transposing on the way where needed.
+//
+//   A panel, h rows:       out[p * h + i]   = op(A)[i, p]
+//   B panel, kNr columns:  out[p * kNr + j] = op(B)[p, j], zero for columns that B lacks
+#pragma once
+
+#include "kernels/bodies/gemm_tile.h"
+
+namespace falconet::FALCONET_ISA {
+
+// b (k, cols), rows ldb apart; 1 <= cols <= kNr.
+template <class T>
+void pack_b_rows(const T* b, int64_t ldb, int64_t k, int cols, T* out) {
+  using V = Vec<T>;
+  constexpr int W = V::width, kNr = Blocking<T>::kNr;
+  for (int64_t p = 0; p < k; ++p, b += ldb, out += kNr) {
+    for (int j = 0; j < kNr; j += W) {
+      const int n = cols - j;
+      (n >= W ? V::load(b + j) : n > 0 ? V::load_partial(b + j, n) : V::zero()).store(out + j);
+    }
+  }
+}
+
+// b (cols, k), rows ldb apart; 1 <= cols <= kNr.
+template <class T>
+void pack_b_columns(const T* b, int64_t ldb, int64_t k, int cols, T* out) {
+  using V = Vec<T>;
+  constexpr int W = V::width, kNr = Blocking<T>::kNr;
+  for (int j = 0; j < kNr; j += W) {
+    const int n = cols - j < W ? cols - j : W;
+    for (int64_t p = 0; p < k; p += W) {
+      const int rows = k - p < W ? static_cast<int>(k - p) : W;
+      V x[W];
+      if (n == W && rows == W) {
+        FALCONET_UNROLL
+        for (int i = 0; i < W; ++i) x[i] = V::load(b + (j + i) * ldb + p);
+        transpose(x);
+        FALCONET_UNROLL
+        for (int i = 0; i < W; ++i) x[i].store(out + (p + i) * kNr + j);
+      } else {
+        for (int i = 0; i < W; ++i) x[i] = i < n ? V::load_partial(b + (j + i) * ldb + p, rows) : V::zero();
+        transpose(x);
+        for (int i = 0; i < rows; ++i) x[i].store(out + (p + i) * kNr + j);
+      }
+    }
+  }
+}
+
+// Elements that the packers of A may write past k * h: their stores are whole vectors, the next row overwriting the
+// excess of the one before.
+template <class T>
+inline constexpr int kPackSlack = (Blocking<T>::kRows + Vec<T>::width - 1) / Vec<T>::width * Vec<T>::width;
+
+// a (h, k), rows lda apart; 1 <= h <= kRows.
+template <class T>
+void pack_a_rows(const T* a, int64_t lda, int64_t k, int h, T* out) {
+  using V = Vec<T>;
+  constexpr int W = V::width, kGroups = kPackSlack<T> / W;
+  const T* row[kGroups * W];
+  for (int i = 0; i < kGroups * W; ++i) row[i] = a + (i < h ? i : h - 1) * lda;  // beyond h: any row, overwritten
+  const int groups = (h + W - 1) / W;
+  for (int64_t p = 0; p < k; p += W) {
+    const int n = k - p < W ? static_cast<int>(k - p) : W;
+    V x[kGroups][W];
+    FALCONET_UNROLL
+    for (int g = 0; g < kGroups; ++g) {
+      if (g >= groups) break;
+      if (n == W) {
+        FALCONET_UNROLL
+        for (int i = 0; i < W; ++i) x[g][i] = V::load(row[g * W + i] + p);
+      } else {
+        for (int i = 0; i < W; ++i) x[g][i] = V::load_partial(row[g * W + i] + p, n);
+      }
+      transpose(x[g]);
+    }
+    FALCONET_UNROLL
+    for (int i = 0; i < W; ++i) {
+      if (i >= n) break;
+      FALCONET_UNROLL
+      for (int g = 0; g < kGroups; ++g) {
+        if (g >= groups) break;
+        x[g][i].store(out + g * W);
+      }
+      out += h;
+    }
+  }
+}
+
+// a (k, h), rows lda apart; 1 <= h <= kRows.
+template <class T>
+void pack_a_columns(const T* a, int64_t lda, int64_t k, int h, T* out) {
+  using V = Vec<T>;
+  constexpr int W = V::width;
+  for (int64_t p = 0; p < k; ++p, a += lda, out += h) {
+    int i = 0;
+    for (; i + W <= h; i += W) V::load(a + i).store(out + i);
+    if (i < h) V::load_partial(a + i, h - i).store(out + i);
+  }
+}
+
+}  // namespace falconet::FALCONET_ISA

@@ -1,0 +1,150 @@
+// The packed path. For each block of columns and each stretch of k, B's block lies packed in L2 and A's panels, packed
+// one at a time, in L1:
+//
+//   for columns jc in steps of kNc, for k pc in steps of kc, for panels i of A, for panels j of B: one tile
+//
+// The first panel of A reads B in place, from beyond L2, and packs it as it passes: the stores hide behind the FMAs.
+// So a product of one panel of A (few rows) never packs B, and reads it once.
+#include "kernels/bodies/gemm_paths.h"
+
+namespace falconet::FALCONET_ISA {
+namespace {
+
+// One unit: its rows and columns of C, and the scratch for its block of B.
+struct Part {
+  int64_t row, rows, col, cols;
+  void* scratch;
+};
+
+// op(B)'s columns j .. j + cols of the stretch of k that starts at p, made ready for `t`; returns the tile to run first.
+template <class T>
+TileFn<T> first_tile(const Product<T>& q, Tile<T>& t, int64_t p, int64_t j, int rows, T* packed, bool again) {
+  using B = Blocking<T>;
+  const T* b = q.b + p * q.b_step + j * q.b_column;
+  const Tiles<T>& tiles = TileTable<T>::tiles;
+  if (q.b_column == 1 && t.cols == B::kNr) {
+    t.b = b;
+    t.b_step = q.b_step;
+    t.b_packed = again ? packed : nullptr;
+    return tiles.far[rows - 1];
+  }
+  if (q.b_column == 1) {
+    pack_b_rows(b, q.b_step, t.k, t.cols, packed);
+  } else {
+    pack_b_columns(b, q.b_column, t.k, t.cols, packed);
+  }
+  t.b = packed;
+  t.b_step = B::kNr;
+  return tiles.plain[t.cols > Vec<T>::width][rows - 1];
+}
+
+template <class T>
+void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const T* all_packed) {
+  using B = Blocking<T>;
+  constexpr int W = Vec<T>::width, kNr = B::kNr;
+  alignas(64) T a_panel[B::kRows * B::kKc + kPackSlack<T>];
+  const Tiles<T>& tiles = TileTable<T>::tiles;
+  const Heights heights(part.rows, B::kRows);
+  const int64_t kc = args.plan.kc;
+  for (int64_t jc = part.col; jc < part.col + part.cols; jc += B::kNc) {
+    const int64_t nc = least(B::kNc, part.col + part.cols - jc);
+    for (int64_t pc = 0; pc < q.k; pc += kc) {
+      Tile<T> t = {};
+      t.k = least(kc, q.k - pc);
+      t.ldc = q.ldc;
+      t.resume = pc > 0 || args.accumulate;
+      t.finish = pc + t.k == q.k;
+      t.relu = args.relu;
+      int64_t row = part.row;
+      for (int64_t i = 0; i < heights.count; ++i) {
+        const int h = heights[i];
+        const T* a = q.a + row * q.a_row + pc * q.a_step;
+        if (h == 1) {
+          t.a = a;
+          t.a_step = q.a_step;
+        } else {
+          if (q.a_step == 1) {
+            pack_a_rows(a, q.a_row, t.k, h, a_panel);
+          } else {
+            pack_a_columns(a, q.a_step, t.k, h, a_panel);
+          }
+          t.a = a_panel;
+          t.a_row = 1;
+          t.a_step = h;
+        }
+        for (int64_t j = 0; j < nc; j += kNr) {
+          t.cols = static_cast<int>(least(kNr, nc - j));
+          t.c = q.c + row * q.ldc + jc + j;
+          t.c_next = j + kNr < nc ? t.c + kNr : nullptr;
+          t.bias = q.bias ? q.bias + jc + j : nullptr;
+          TileFn<T> fn = tiles.plain[t.cols > W][h - 1];
+          t.b_step = kNr;
+          if (all_packed) {
+            t.b = all_packed + (jc + j) * q.k + pc * kNr;
+          } else {
+            T* packed = static_cast<T*>(part.scratch) + j * kc;
+            t.b = packed;
+            if (i == 0) fn = first_tile(q, t, pc, jc + j, h, packed, heights.count > 1);
+          }
+          fn(t);
+        }
+        if (t.finish) call_epilogue(args, q.batch, row, h, jc, nc);
+        row += h;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+void run_panels(const GemmArgs& args, int64_t begin, int64_t end) {
+  const GemmPlan& plan = args.plan;
+  const GemmProblem& problem = plan.problem;
+  const int64_t row_parts = ceil_div(problem.m, plan.mc), col_parts = ceil_div(problem.n, plan.nc);
+  const int64_t groups = plan.units / (row_parts * col_parts);
+  const int64_t scratch_each = plan.pack_units ? 0 : plan.scratch_bytes / plan.units;
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const int64_t group = unit / (row_parts * col_parts), cell = unit % (row_parts * col_parts);
+    Part part;
+    part.row = cell % row_parts * plan.mc;
+    part.col = cell / row_parts * plan.nc;
+    part.rows = least(plan.mc, problem.m - part.row);
+    part.cols = least(plan.nc, problem.n - part.col);
+    part.scratch = static_cast<char*>(args.scratch) + unit * scratch_each;
+    const int64_t last = (group + 1) * problem.batch / groups;
+    for (int64_t index = group * problem.batch / groups; index < last; ++index) {
+      const Product<T> q(args, index);
+      const T* all_packed = problem.prepacked_b ? q.b : plan.pack_units ? static_cast<const T*>(args.scratch) : nullptr;
+      run_part(args, q, part, all_packed);
+    }
+  }
+}
+
+template <class T>
+void pack_b_panels(const PackBArgs& args, int64_t begin, int64_t end) {
+  constexpr int kNr = Blocking<T>::kNr;
+  const T* b = static_cast<const T*>(args.b);
+  T* packed = static_cast<T*>(args.packed);
+  if (args.n == 1) {  // a column: the dot and vector paths want it contiguous
+    const int64_t step = args.trans_b ? 1 : args.ldb;
+    for (int64_t p = 0; p < args.k; ++p) packed[p] = b[p * step];
+    return;
+  }
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const int64_t j = unit * kNr;
+    const int cols = static_cast<int>(least(kNr, args.n - j));
+    if (args.trans_b) {
+      pack_b_columns(b + j * args.ldb, args.ldb, args.k, cols, packed + j * args.k);
+    } else {
+      pack_b_rows(b + j, args.ldb, args.k, cols, packed + j * args.k);
+    }
+  }
+}
+
+template void run_panels<float>(const GemmArgs&, int64_t, int64_t);
+template void run_panels<double>(const GemmArgs&, int64_t, int64_t);
+template void pack_b_panels<float>(const PackBArgs&, int64_t, int64_t);
+template void pack_b_panels<double>(const PackBArgs&, int64_t, int64_t);
+
+}  // namespace falconet::FALCONET_ISA

@@ -1,0 +1,79 @@
+// What the paths of the matrix product share: one element of a batch as pointers and strides, and the paths' interface.
+#pragma once
+
+#include "kernels/bodies/gemm_pack.h"
+#include "kernels/gemm.h"
+
+namespace falconet::FALCONET_ISA {
+
+// GemmPlan::path.
+enum GemmPath {
+  kDotPath,     // n == 1, A not transposed: interleaved chains
+  kVectorPath,  // op(A) or op(B) is one vector, the other matrix is read once, row by row
+  kDirectPath,  // B small and row-major: tiles straight from A and B
+  kPanelPath,   // packed panels
+};
+
+// Batch element `batch` of a product.
+template <class T>
+struct Product {
+  int64_t batch, m, n, k;
+  const T* a;
+  int64_t a_row, a_step;  // op(A)[i, p] is a[i * a_row + p * a_step]
+  const T* b;
+  int64_t b_step, b_column;  // op(B)[p, j] is b[p * b_step + j * b_column]
+  T* c;
+  int64_t ldc;
+  const T* bias;
+
+  Product(const GemmArgs& args, int64_t index) {
+    const GemmProblem& q = args.plan.problem;
+    batch = index;
+    m = q.m, n = q.n, k = q.k;
+    a = static_cast<const T*>(args.a) + (args.a_offset ? args.a_offset[index] : 0);
+    b = static_cast<const T*>(args.b) + (args.b_offset ? args.b_offset[index] : 0);
+    c = static_cast<T*>(args.c) + (args.c_offset ? args.c_offset[index] : 0);
+    a_row = q.trans_a ? 1 : q.lda, a_step = q.trans_a ? q.lda : 1;
+    b_step = q.trans_b ? 1 : q.ldb, b_column = q.trans_b ? q.ldb : 1;
+    if (n == 1 && q.prepacked_b) b_step = 1;
+    ldc = q.ldc;
+    bias = static_cast<const T*>(args.bias);
+  }
+};
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+inline void call_epilogue(const GemmArgs& args, int64_t batch, int64_t row, int64_t rows, int64_t col, int64_t cols) {
+  if (args.epilogue) args.epilogue(args.epilogue_context, batch, row, rows, col, cols);
+}
+
+// Heights of tiles over m rows: `count` of them, `extra` one higher than the rest, none above `limit`. Balanced, so that
+// no thin tile with too few independent chains is left over.
+struct Heights {
+  int64_t count, base, extra;
+  Heights(int64_t m, int64_t limit) : count(ceil_div(m, limit)), base(m / count), extra(m % count) {}
+  int operator[](int64_t i) const { return static_cast<int>(base + (i < extra)); }
+};
+
+// op(B)'s rows lie in memory as rows, with a step of 1 between columns.
+inline bool b_has_rows(const GemmProblem& q) { return !q.trans_b || q.n == 1 || (q.k == 1 && q.ldb == 1); }
+// C is one row, and so is A. (The other vector product is a column: n == 1.)
+inline bool is_row_times_matrix(const GemmProblem& q) { return q.m == 1 && b_has_rows(q); }
+
+// Units [begin, end) of each path and of its pack phase.
+template <class T>
+void run_dot(const GemmArgs& args, int64_t begin, int64_t end);
+template <class T>
+void pack_dot(const GemmArgs& args, int64_t begin, int64_t end);
+template <class T>
+void run_vector(const GemmArgs& args, int64_t begin, int64_t end);
+template <class T>
+void run_direct(const GemmArgs& args, int64_t begin, int64_t end);
+template <class T>
+void run_panels(const GemmArgs& args, int64_t begin, int64_t end);
+template <class T>
+void pack_b_panels(const PackBArgs& args, int64_t begin, int64_t end);
+
+}  // namespace falconet::FALCONET_ISA

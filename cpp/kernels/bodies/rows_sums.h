@@ -1,0 +1,77 @@
+// What the row kernels are made of: maps over a row, tile by tile, and sums in the lane order of reduce.h.
+#pragma once
+
+#include "kernels/bodies/reduce_ops.h"
+
+namespace falconet::FALCONET_ISA {
+namespace {
+
+inline constexpr int64_t kRowTile = 512;  // divides kReduceBlock; a tile of doubles is 4 KiB of stack
+
+template <class T>
+FALCONET_INLINE Vec<T> take(const T* p, int64_t n) {
+  return n >= Vec<T>::width ? Vec<T>::load(p) : Vec<T>::load_partial(p, static_cast<int>(n));
+}
+template <class T>
+FALCONET_INLINE void put(T* p, int64_t n, Vec<T> v) {
+  if (n >= Vec<T>::width) {
+    v.store(p);
+  } else {
+    v.store_partial(p, static_cast<int>(n));
+  }
+}
+
+// The sum of a row that comes in tiles: kRowTile elements each, the last one shorter.
+template <class T>
+struct RowSum {
+  Lanes<Sum<T>> lanes;
+  int64_t blocks = 0, filled = 0;
+  int depth = 0;
+  T stack[48];
+
+  FALCONET_INLINE RowSum() { lanes.start(); }
+  FALCONET_INLINE void add(const T* tile, int64_t n) {
+    if (filled == kReduceBlock) carry();
+    lanes.add(tile, n);
+    filled += n;
+  }
+  FALCONET_INLINE T total() {
+    T value = lanes.fold();
+    if (blocks == 0) return value;
+    for (int64_t c = blocks; c & 1; c >>= 1) value = stack[--depth] + value;
+    while (depth > 0) value = stack[--depth] + value;
+    return value;
+  }
+
+ private:
+  void carry() {
+    T value = lanes.fold();
+    for (int64_t c = blocks; c & 1; c >>= 1) value = stack[--depth] + value;
+    stack[depth++] = value;
+    ++blocks;
+    filled = 0;
+    lanes.start();
+  }
+};
+
+// The maximum, NaN left out (-inf where there is nothing else): a NaN makes the sum of exponentials NaN by itself.
+template <class T>
+FALCONET_INLINE T row_max(const T* x, int64_t n) {
+  using V = Vec<T>;
+  constexpr int W = V::width;
+  V a = V::broadcast(Limits<T>::lowest), b = a;
+  int64_t i = 0;
+  for (; i + 2 * W <= n; i += 2 * W) {
+    a = max(V::load(x + i), a);
+    b = max(V::load(x + i + W), b);
+  }
+  if (i + W <= n) {
+    a = max(V::load(x + i), a);
+    i += W;
+  }
+  if (i < n) b = max(load_or<T>(x + i, static_cast<int>(n - i), Limits<T>::lowest), b);
+  return reduce_max(max(a, b));
+}
+
+}  // namespace
+}  // namespace falconet::FALCONET_ISA

@@ -1,0 +1,42 @@
+// The numbers of the matrix product: tiles, blocks and thresholds, each with the inequality or measurement behind it.
+// Measured on AMD Zen 4 (L1 32 KiB, L2 1 MiB per core, L3 32 MiB); only speed depends on them, never a bit of a result.
+#pragma once
+
+#include <cstdint>
+
+namespace falconet {
+
+// For elements of `kBytes` in vectors of `kWidth` lanes, of which the ISA has `kRegisters` registers.
+template <int kBytes, int kWidth, int kRegisters>
+struct GemmBlocking {
+  // The micro-kernel holds kRows x kVecs accumulators, kVecs vectors of B and a broadcast of A:
+  //   kRows * kVecs + kVecs + 2 <= kRegisters       AVX-512 and NEON: 14 x 2, others: 6 x 2
+  static constexpr int kVecs = 2;
+  static constexpr int kRows = (kRegisters - kVecs - 2) / kVecs;
+  static constexpr int kNr = kVecs * kWidth;  // columns of a packed panel
+  // Few rows make wider tiles, so that there are enough independent chains to cover the latency of an FMA (4 cycles,
+  // so 4 chains of 512 bits or 8 of 256) and fewer broadcasts for each FMA. The same inequality: 6 x 4 or 2 x 4.
+  static constexpr int kWideVecs = 4;
+  static constexpr int kWideRows = (kRegisters - kWideVecs - 2) / kWideVecs;
+
+  // A panel of A (kRows x kc) stays in L1 while B streams past it: 14 * 384 * 4 = 21 KiB of 32, the rest for B and C.
+  // A longer k is cut in equal parts, and each part reads and writes C once.
+  static constexpr int64_t kKc = 1536 / kBytes;
+  // A block of B (kc x nc) stays in half of L2: 384 * 384 * 4 = 576 KiB of 1 MiB.
+  static constexpr int64_t kNc = 1536 / kBytes / kNr * kNr;
+
+  // Vector times matrix: up to here columns stay in registers for the whole of k; beyond, y lives in L1 and the matrix
+  // is read as 8 streams, which the hardware prefetchers follow.
+  static constexpr int64_t kStreamColumns = kWideVecs * kWidth;
+  // A row-major B up to this size is read in place: it stays in L1 or near enough, and packing would cost more.
+  static constexpr int64_t kDirectBytes = 32 << 10;
+
+  // Units of a parallel product. More than threads, so that a preempted thread delays only a part; a unit below
+  // kUnitFlops (2 to 10 us) costs more to hand over than it saves.
+  static constexpr int64_t kUnitsPerThread = 4;
+  static constexpr int64_t kUnitFlops = 1 << 18;
+  // Each unit packs its part of A again, at about 0.4 cycles an element against (columns / kWidth) of FMA.
+  static constexpr int64_t kUnitColumns = 8 * kWidth;
+};
+
+}  // namespace falconet

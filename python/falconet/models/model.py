@@ -1,0 +1,259 @@
+"""Model: a layer that can be compiled, trained, saved and summed up."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from falconet import ops, tree
+from falconet.layers.call_state import masks_of, state
+from falconet.layers.layer import Layer
+from falconet.models.trainer import Trainer
+from falconet.tracing import KerasTensor, Program, in_trace, tape_active
+
+
+def _functional_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
+
+
+class Model(Trainer, Layer):
+    """A layer with a training loop.
+
+    Three ways to write one: `Model(inputs, outputs)` from symbolic tensors, `Sequential(layers)`, or a subclass that makes
+    its layers in `__init__` and uses them in `call(inputs, training=None)`.
+
+    >>> import numpy as np
+    >>> from falconet.layers import Dense, Input
+    >>> x = Input((4,))
+    >>> model = Model(x, Dense(1)(x))
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(np.ones((8, 4)), np.ones((8, 1)), epochs=2, verbose=0)
+    >>> len(history.history["loss"])
+    2
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and _functional_arguments(args, kwargs):
+            from falconet.models.functional import Functional
+
+            return super().__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._graph: Any = None
+        self._inference: Any = None
+        inputs = outputs = None
+        if _functional_arguments(args, kwargs):
+            inputs = kwargs.pop("inputs", None) if not args else args[0]
+            outputs = kwargs.pop("outputs", None) if len(args) < 2 else args[1]
+            kwargs.pop("outputs", None)
+            if len(args) > 2:
+                kwargs["name"] = args[2]
+        elif args:
+            raise TypeError(f"[{type(self).__name__}] Model() takes `inputs` and `outputs` together, got {len(args)} argument(s).")
+        trainable = kwargs.pop("trainable", None)
+        Layer.__init__(self, **kwargs)
+        Trainer.__init__(self)
+        if outputs is not None:
+            from falconet.models.graph import Graph
+
+            self._set_graph(Graph(inputs, outputs, self.name))
+        if trainable is not None and not trainable:
+            self.trainable = False
+
+    def _set_graph(self, graph: Any) -> None:
+        """Makes `graph` what the model computes."""
+        object.__setattr__(self, "_graph", graph)
+        for layer in graph.layers:
+            if not self._tracker.holds(layer):
+                self._tracker.layers.append(layer)
+        self._inference = None
+        self.built = True
+
+    # --- calling -----------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        inference = self.__dict__.get("_inference")
+        if inference is not None and len(args) == 1 and not kwargs and state.entry is None:
+            x = args[0]
+            if not isinstance(x, (KerasTensor, list, tuple, dict)) and not in_trace() and not tape_active():
+                return inference(x)
+        outputs = super().__call__(*args, **kwargs)
+        if inference is None and self._graph is not None and "_inference" in self.__dict__:
+            self._inference = self._make_inference()
+        return outputs
+
+    def _make_inference(self) -> Any:
+        """A compiled function for `model(array)`, or False where calling the layers one by one could be told apart from it:
+        layers written by users may look at values, and masks and losses have to be left on tensors and layers."""
+        own = all(type(layer).__module__.startswith("falconet.") for layer in self._flatten_layers())
+        plain = len(self._graph.inputs) == 1 and not any(
+            layer.activity_regularizer is not None or type(layer).__name__ in ("Masking", "Lambda")
+            or getattr(layer, "mask_zero", False) for layer in self._flatten_layers()
+        )  # fmt: skip
+        if not own or not plain:
+            return None
+        return Program(lambda x: Layer.__call__(self, x))
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if self._graph is None:
+            raise NotImplementedError(
+                f"[{self.label}] has no call() method: write one, or build the model with Model(inputs, outputs)."
+            )
+        from falconet.models.inputs import standardize
+
+        return self._graph.run(standardize(self, inputs, mask))
+
+    def _lock_state(self) -> None:
+        if self._graph is None:
+            super()._lock_state()
+
+    def add_loss(self, loss: Any) -> None:
+        if self._graph is not None:
+            raise ValueError(f"[{self.label}] add_loss() works inside a layer's call(); add the loss in a layer of the model.")
+        super().add_loss(loss)
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Any]:
+        """The model's layers, from the inputs on."""
+        return list(self._graph.layers) if self._graph is not None else self._flatten_layers(False, recursive=False)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """A layer by name, or by index in `layers`."""
+        if (name is None) == (index is None):
+            raise ValueError(f"[{self.label}] get_layer needs `name` or `index`, and not both.")
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(f"[{self.label}] get_layer: `index` is {index}, but the model has {len(layers)} layers.")
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"[{self.label}] has no layer {name!r}; its layers are {[layer.name for layer in layers]}.")
+
+    def _needs_graph(self, what: str) -> Any:
+        if self._graph is None:
+            raise AttributeError(f"[{self.label}] has no defined `{what}` yet.")
+        return self._graph
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        return list(self._needs_graph("inputs").inputs)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        return list(self._needs_graph("outputs").outputs)
+
+    @property
+    def input(self) -> Any:
+        return self._needs_graph("input").inputs_struct
+
+    @property
+    def output(self) -> Any:
+        return self._needs_graph("output").outputs_struct
+
+    @property
+    def input_shape(self) -> Any:
+        return _shapes(self._needs_graph("input_shape").inputs_struct)
+
+    @property
+    def output_shape(self) -> Any:
+        return _shapes(self._needs_graph("output_shape").outputs_struct)
+
+    @property
+    def input_names(self) -> list[str]:
+        return [x.record.operation.name for x in self._needs_graph("input_names").inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        graph = self._needs_graph("output_names")
+        return [graph.producer(x).operation.name for x in graph.outputs]
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: list[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: list[str] | None = None,
+    ) -> None:
+        """Prints the table of layers, output shapes and parameter counts.
+
+        positions: relative right edges of the columns, the last one 1.0. print_fn: takes the text instead of `print`.
+        layer_range: names (regular expressions) of the first and last layer to show.
+        """
+        from falconet.models.summary import print_summary
+
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+    # --- building ----------------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any = None) -> None:
+        """Creates the weights for inputs of the given shape(s), None for unknown sizes."""
+        if self._graph is not None:
+            return
+        if input_shape is None:
+            raise ValueError(f"[{self.label}] build: pass the shape of the input, such as (None, 8).")
+        inputs = tree.map_shape_structure(lambda s: KerasTensor(tuple(s), dtype=self.input_dtype), input_shape)
+        self.compute_output_spec(inputs)
+
+    # --- configuration -----------------------------------------------------------------------------------------------
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture (not the weights) as JSON; `model_from_json` reads it. kwargs go to `json.dumps`."""
+        import json
+
+        from falconet.saving.serialization import serialize_keras_object
+
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        if {"layers", "input_layers", "output_layers"} <= set(config):
+            from falconet.models.functional import functional_from_config
+
+            return functional_from_config(cls, config, custom_objects)
+        return super().from_config(config)
+
+    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
+        """Writes architecture, weights, compile configuration and optimizer state to one file."""
+        from falconet.saving import save_model
+
+        save_model(self, filepath, overwrite=overwrite, zipped=zipped)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
+        """Writes the weights to one file."""
+        from falconet.saving import save_weights
+
+        save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
+        """Reads weights that `save_weights` or `save` wrote. skip_mismatch: leave weights whose shape differs."""
+        from falconet.saving import load_weights
+
+        load_weights(self, filepath, skip_mismatch=skip_mismatch)
+
+    def __reduce__(self) -> Any:
+        from falconet.saving import model_from_bytes, model_to_bytes
+
+        return model_from_bytes, (model_to_bytes(self),)
+
+
+def _shapes(struct: Any) -> Any:
+    shapes = tree.map_structure(lambda x: tuple(x.shape), struct)
+    return shapes[0] if isinstance(struct, list) and len(struct) == 1 else shapes
+
+
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
+    """The model that `to_json` described, with fresh weights."""
+    import json
+
+    from falconet.saving.serialization import deserialize_keras_object
+
+    return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
+
+
+__all__ = ["Model", "masks_of", "model_from_json", "ops"]

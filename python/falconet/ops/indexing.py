@@ -1,0 +1,259 @@
+"""Ops that read or write elements by index: gathers, scatters, slices, choices and diagonals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..dtypes import INTEGERS, standardize_dtype
+from .basic import canonical_axis, common, core, refuse_sparse, size_of, symbolic, tensor
+from .creation import eye
+from .shaping import moveaxis, ravel
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """x at `indices` along an axis (of x flattened if None); negative indices count from the end."""
+    if axis is None:
+        x, axis = ravel(x), 0
+    return core.take(x, indices, axis=axis)
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """y[..., i, ...] = x[..., indices[..., i, ...], ...] along an axis (of both flattened if None)."""
+    if axis is None:
+        return core.take_along_axis(ravel(x), ravel(indices), axis=0)
+    return core.take_along_axis(x, indices, axis=axis)
+
+
+def get_item(x: Any, key: Any) -> Any:
+    """x[key]: integers, slices, None, Ellipsis and tensors of indices."""
+    return tensor(x)[key]
+
+
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    """x1 where the condition holds, x2 elsewhere; with the condition alone, where it holds (see nonzero)."""
+    if x1 is None and x2 is None:
+        return nonzero(condition)
+    if x1 is None or x2 is None:
+        raise ValueError("[where] one of `x1` and `x2` is None; give both, or neither for the indices.")
+    return core.where(condition, x1, x2)
+
+
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """From the first of the choices whose condition holds; `default` where none does."""
+    if len(condlist) != len(choicelist) or not condlist:
+        raise ValueError(
+            f"[select] there are {len(condlist)} conditions and {len(choicelist)} choices; as many are needed, not 0."
+        )
+    *choices, chosen = common(*choicelist, default)
+    for condition, choice in zip(reversed(condlist), reversed(choices), strict=True):
+        chosen = core.where(condition, choice, chosen)
+    return chosen
+
+
+def nonzero(x: Any) -> tuple[Any, ...]:
+    """The indices of the elements that are not 0, an array for each axis, in row-major order.
+
+    How many there are depends on the values, so x cannot be a symbolic or traced tensor.
+    """
+    x = tensor(x)
+    set_ = ravel(core.cast(core.not_equal(x, 0), dtype="int32"))
+    count = int(core.sum(set_).item())
+    # The k-th of them is the first place where k + 1 have been counted.
+    places = core.searchsorted(
+        core.cumsum(set_, axis=0), core.iota(shape=(count,), dtype="int32"), side="right"
+    ) if count else core.iota(shape=(0,), dtype="int32")
+    return tuple(unravel_index(places, x.shape))
+
+
+def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
+    """The index along each axis of the elements that have these places in row-major order."""
+    rest, along = tensor(indices), []
+    whole = size_of(shape)
+    rest = core.where(core.less(rest, 0), rest + whole, rest)
+    for n in reversed(tuple(shape)):
+        along.append(core.mod(rest, n))
+        rest = core.floor_divide(rest, n)
+    return tuple(reversed(along))
+
+
+def _start(op: str, start_indices: Any, rank: int) -> Any:
+    start = start_indices if isinstance(start_indices, (tuple, list)) else tensor(start_indices)
+    count = len(start) if isinstance(start, (tuple, list)) else start.shape[0]
+    if count != rank:
+        raise ValueError(f"[{op}] `start_indices` has {count} entries; x has {rank} axes.")
+    if isinstance(start, (tuple, list)) and all(isinstance(i, int) for i in start):
+        return list(start)
+    return tensor(start, "int32")
+
+
+@symbolic
+def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    """The block of `shape` that starts at `start_indices`: numbers, or a tensor of them (moved back where too far)."""
+    x = tensor(inputs)
+    sizes = [int(n) for n in shape]
+    start = _start("slice", start_indices, len(x.shape))
+    if not isinstance(start, list):
+        return core.dynamic_slice(x, start, shape=tuple(sizes))
+    sizes = [n - a if s == -1 else s for s, a, n in zip(sizes, start, x.shape, strict=True)]
+    for axis, (a, s, n) in enumerate(zip(start, sizes, x.shape, strict=True)):
+        if a < 0 or s < 0 or a + s > n:
+            raise ValueError(
+                f"[slice] axis {axis} of inputs {tuple(x.shape)} has no elements {a} to {a + s}; start + size must be"
+                f" at most {n}."
+            )
+    stop = [a + s for a, s in zip(start, sizes, strict=True)]
+    return core.slice(x, start=start, stop=stop, step=[1] * len(stop))
+
+
+def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    """inputs with the block that starts at `start_indices` replaced by `updates`."""
+    x = tensor(inputs)
+    return core.dynamic_update_slice(
+        x, tensor(updates, x.dtype), tensor(_start("slice_update", start_indices, len(x.shape)), "int32")
+    )
+
+
+def scatter(indices: Any, values: Any, shape: Any) -> Any:
+    """Zeros of `shape` with the values added at the indices (..., r) of its first r axes."""
+    values = tensor(values)
+    zeros = core.broadcast_to(tensor(0, values.dtype), shape=tuple(shape))
+    return core.scatter(zeros, indices, values, mode="add")
+
+
+_REDUCTIONS = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "mul"}
+
+
+def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
+    """inputs with updates at the indices (..., r) of its first r axes, in place of what is there or combined with it."""
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"[scatter_update] `reduction` is {reduction!r}; it must be one of {tuple(_REDUCTIONS)}.")
+    x = tensor(inputs)
+    return core.scatter(x, indices, tensor(updates, x.dtype), mode=_REDUCTIONS[reduction])
+
+
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+    """Each integer as a row of `num_classes` numbers: 1 at its place, 0 elsewhere (and everywhere if out of range)."""
+    refuse_sparse("one_hot", sparse)
+    x = tensor(x)
+    if x.dtype not in INTEGERS:
+        x = core.cast(x, dtype="int32")
+    hot = core.one_hot(x, num_classes=int(num_classes), dtype=standardize_dtype(dtype))
+    return hot if axis == -1 else moveaxis(hot, -1, axis)
+
+
+def multi_hot(
+    inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False, **kwargs: Any
+) -> Any:
+    """The classes of each row (..., k) of integers as one vector: 1 where a class occurs in the row, 0 elsewhere."""
+    num_classes = kwargs.pop("num_tokens", num_classes)  # its name in Keras 2
+    if kwargs or num_classes is None:
+        raise ValueError(f"[multi_hot] `num_classes` is {num_classes}, unknown arguments: {sorted(kwargs)}.")
+    refuse_sparse("multi_hot", sparse)
+    x = tensor(inputs)
+    return core.max(one_hot(x, num_classes, axis, dtype), axis=1 if len(x.shape) > 1 else 0)
+
+
+@symbolic
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The elements (i, i + offset) of two axes, along a new last axis."""
+    x = tensor(x)
+    rank = len(x.shape)
+    if rank < 2:
+        raise ValueError(f"[diagonal] x has shape {tuple(x.shape)}; it needs at least 2 axes.")
+    a, b = canonical_axis("diagonal", axis1, rank), canonical_axis("diagonal", axis2, rank)
+    if a == b:
+        raise ValueError(f"[diagonal] `axis1` and `axis2` are both axis {a}; they must differ.")
+    x = core.transpose(x, axes=(*(i for i in range(rank) if i not in (a, b)), a, b))
+    *outer, n, m = x.shape
+    first = max(-offset, 0) * m + max(offset, 0)
+    count = max(0, min(n - max(-offset, 0), m - max(offset, 0)))
+    # In row-major order a diagonal is every (m + 1)-th element.
+    places = core.iota(shape=(count,), dtype="int32") * (m + 1) + first
+    return core.take(core.reshape(x, shape=(*outer, n * m)), places, axis=len(outer))
+
+
+@symbolic
+def diag(x: Any, k: int = 0) -> Any:
+    """The square matrix with the vector x on its k-th diagonal; or the k-th diagonal of the matrix x."""
+    x = tensor(x)
+    if len(x.shape) == 2:
+        return diagonal(x, k)
+    if len(x.shape) != 1:
+        raise ValueError(f"[diag] x has shape {tuple(x.shape)}; it must have 1 or 2 axes.")
+    n, shift = x.shape[0], abs(k)
+    column = core.pad(x, low=[max(-k, 0)], high=[max(k, 0)])
+    on = core.cast(eye(n + shift, k=k, dtype="int32"), dtype="bool")
+    return core.where(on, core.reshape(column, shape=(n + shift, 1)), tensor(0, x.dtype))
+
+
+def diagflat(x: Any, k: int = 0) -> Any:
+    """The square matrix with x, flattened, on its k-th diagonal."""
+    return diag(ravel(x), k)
+
+
+@symbolic
+def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """The windows of images (N, C, H, W) as columns (N, C kh kw, number of windows)."""
+    x = tensor(x)
+    places, padded, count = _windows("unfold", x.shape[2:], kernel_size, dilation, padding, stride)
+    n, c = x.shape[:2]
+    pad = [0, 0, *padded[1]]
+    x = core.reshape(core.pad(x, low=pad, high=pad), shape=(n, c, size_of(padded[0])))
+    return core.reshape(core.take(x, places, axis=2), shape=(n, c * places.shape[0] * places.shape[1], count))
+
+
+@symbolic
+def fold(
+    x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Any:
+    """Columns (N, C kh kw, number of windows) added up into images (N, C, H, W): the transpose of unfold."""
+    x = tensor(x)
+    sizes = _pair(output_size)
+    places, (padded, (ph, pw)), count = _windows("fold", sizes, kernel_size, dilation, padding, stride)
+    kernel = places.shape[0] * places.shape[1]
+    n, channels, windows = x.shape
+    if channels % kernel or windows != count:
+        raise ValueError(
+            f"[fold] x has shape {tuple(x.shape)}; for images {sizes} axis 1 must be a multiple of {kernel} and axis 2"
+            f" be {count}."
+        )
+    c = channels // kernel
+    columns = core.transpose(core.reshape(x, shape=(n, c, kernel * count)), axes=(2, 0, 1))
+    canvas = core.broadcast_to(tensor(0, x.dtype), shape=(size_of(padded), n, c))
+    image = core.scatter(canvas, core.reshape(places, shape=(kernel * count, 1)), columns, mode="add")
+    image = core.reshape(core.transpose(image, axes=(1, 2, 0)), shape=(n, c, *padded))
+    return core.slice(image, start=[0, 0, ph, pw], stop=[n, c, ph + sizes[0], pw + sizes[1]], step=[1, 1, 1, 1])
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def _windows(op: str, sizes: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> tuple[Any, Any, int]:
+    """Places (kh, kw, windows) in the flattened padded image, ((H, W) padded, paddings), the number of windows."""
+    padding = _pair(padding)
+    padded, along = [], []
+    for n, k, d, p, s in zip(sizes, _pair(kernel), _pair(dilation), padding, _pair(stride), strict=True):
+        full = n + 2 * p
+        count = (full - d * (k - 1) - 1) // s + 1
+        if count < 1:
+            raise ValueError(f"[{op}] a window of {d * (k - 1) + 1} does not fit into {n} pixels padded to {full}.")
+        offsets = core.reshape(core.iota(shape=(k,), dtype="int32") * d, shape=(k, 1))
+        along.append(offsets + core.iota(shape=(count,), dtype="int32") * s)
+        padded.append(full)
+    (kh, oh), (kw, ow) = along[0].shape, along[1].shape
+    rows = core.reshape(along[0] * padded[1], shape=(kh, 1, oh, 1))
+    places = rows + core.reshape(along[1], shape=(1, kw, 1, ow))
+    return core.reshape(places, shape=(kh, kw, oh * ow)), (tuple(padded), padding), oh * ow
+
+
+@symbolic
+def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
+    """The windows of x (..., n) that start every `sequence_stride` elements: (..., windows, sequence_length)."""
+    x = tensor(x)
+    n = x.shape[-1]
+    count = (n - sequence_length) // sequence_stride + 1
+    if count < 1:
+        raise ValueError(f"[extract_sequences] sequences of {sequence_length} do not fit into the last axis of {n}.")
+    first = core.reshape(core.iota(shape=(count,), dtype="int32") * sequence_stride, shape=(count, 1))
+    return core.take(x, first + core.iota(shape=(sequence_length,), dtype="int32"), axis=len(x.shape) - 1)
