@@ -15,7 +15,7 @@
 #endif
 #else
 #define FALCONET_X86 0
-#if defined(_M_ARM64)
+#if defined(_M_ARM64) && defined(_MSC_VER)
 #include <intrin.h>
 #endif
 #endif
@@ -198,7 +198,7 @@ void pause() {
   _mm_pause();
 #elif FALCONET_X86
   __builtin_ia32_pause();
-#elif defined(_M_ARM64)
+#elif defined(_M_ARM64) && defined(_MSC_VER)
   __yield();
 #elif defined(__aarch64__)
   __asm__ volatile("isb");  // yield is a no-op on most cores; isb waits for some tens of cycles

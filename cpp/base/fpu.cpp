@@ -3,7 +3,7 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <xmmintrin.h>
-#elif defined(_M_ARM64)
+#elif defined(_M_ARM64) && defined(_MSC_VER)
 #include <intrin.h>
 #endif
 
@@ -22,7 +22,7 @@ void write_state(uint64_t state) { _mm_setcsr(static_cast<unsigned>(state)); }
 
 constexpr uint64_t kFlush = 1u << 24 | 1u << 19;   // FZ, and FZ16 for half precision: results and operands
 constexpr uint64_t kModeBits = kFlush | 3u << 22;  // and RMode
-#if defined(_M_ARM64)
+#if defined(_M_ARM64) && defined(_MSC_VER)
 uint64_t read_state() {
   return (static_cast<uint64_t>(_ReadStatusReg(ARM64_FPCR)) & 0xffffffffu) |
          static_cast<uint64_t>(_ReadStatusReg(ARM64_FPSR)) << 32;

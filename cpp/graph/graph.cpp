@@ -94,6 +94,13 @@ void Graph::assign(const std::shared_ptr<VariableState>& variable, ValueId value
   }
 }
 
+ValueId Graph::leaf(const std::shared_ptr<VariableState>& variable) const {
+  for (const Node& n : nodes_) {
+    if (n.variable == variable) return n.output();
+  }
+  return kNoValue;
+}
+
 ValueId Graph::capture(ValueId outer) {
   for (const Capture& c : captures) {
     if (c.outer == outer) return c.inner;

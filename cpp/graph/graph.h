@@ -76,6 +76,8 @@ class Graph {
   // The variable's value at this point of the trace: as it was, or as last assigned.
   ValueId read(const std::shared_ptr<VariableState>& variable);
   void assign(const std::shared_ptr<VariableState>& variable, ValueId value);
+  // The value the variable had when the trace began; kNoValue if it was never read.
+  ValueId leaf(const std::shared_ptr<VariableState>& variable) const;
 
   const std::vector<Node>& nodes() const { return nodes_; }
   const std::vector<Value>& values() const { return values_; }

@@ -25,8 +25,16 @@ struct GemmBlocking {
   // A block of B (kc x nc) stays in half of L2: 384 * 384 * 4 = 576 KiB of 1 MiB.
   static constexpr int64_t kNc = 1536 / kBytes / kNr * kNr;
 
-  // Vector times matrix: up to here columns stay in registers for the whole of k; beyond, y lives in L1 and the matrix
-  // is read as 8 streams, which the hardware prefetchers follow.
+  // Few rows times a matrix beyond kDirectBytes: rows of C that are kept in L1 while B streams past. Above 4 rows the
+  // loads and stores of C cost more than the packed path's strided reading of B.
+  static constexpr int kStreamRows = 4;
+  // Rows of B in one pass: each pass loads and stores C once, and rows * steps broadcasts of A take half the registers.
+  static constexpr int stream_steps(int rows) {
+    const int steps = kRegisters / 2 / rows;
+    return steps < 4 ? steps : 4;
+  }
+  // Elements of C in a block, half of L1; columns up to which C stays in registers for the whole of k instead.
+  static constexpr int64_t kStreamBlock = (16 << 10) / kBytes;
   static constexpr int64_t kStreamColumns = kWideVecs * kWidth;
   // A row-major B up to this size is read in place: it stays in L1 or near enough, and packing would cost more.
   static constexpr int64_t kDirectBytes = 32 << 10;

@@ -11,8 +11,8 @@ namespace {
 
 // A unit moves about this many elements: enough to outweigh a task's start, few enough to share a large copy.
 constexpr int64_t kUnitElements = 32768;
-// Units of a blocked transposition are whole numbers of tiles (see bodies/move_copy.h).
-constexpr int64_t kTransposeRows = 64;
+// Of a transposition: along x, in long streams; x and y then touch few hundred pages in a unit.
+constexpr int64_t kTransposeRows = 512;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -93,8 +93,12 @@ void pad_index_map(PadMode mode, int64_t n, int64_t before, int64_t after, int64
     const int64_t i = j - before;
     const auto wrapped = [i](int64_t period) { return (i % period + period) % period; };
     switch (mode) {
-      case PadMode::edge: index[j] = std::clamp<int64_t>(i, 0, n - 1); break;
-      case PadMode::wrap: index[j] = wrapped(n); break;
+      case PadMode::edge:
+        index[j] = std::clamp<int64_t>(i, 0, n - 1);
+        break;
+      case PadMode::wrap:
+        index[j] = wrapped(n);
+        break;
       case PadMode::symmetric: {
         const int64_t p = wrapped(2 * n);
         index[j] = p < n ? p : 2 * n - 1 - p;

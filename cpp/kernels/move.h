@@ -1,9 +1,9 @@
 // Moving data: strided copies, fills, gathers and scatters, one-hot, triangles, bin counts.
 //
-// Kernels that only move bytes are indexed by log2 of the element size (0..3: 1, 2, 4, 8 bytes), arithmetic ones by Lane.
-// Indices are int32 or int64 (index64). A negative index counts from the end; one that is still out of range touches
-// nothing outside the arrays: *error becomes 1 (relaxed store; never set back), a gather writes zeros and a scatter skips.
-// Inputs and outputs do not overlap unless said otherwise. All sizes >= 1.
+// Kernels that only move bytes are indexed by log2 of the element size (0..3: 1, 2, 4, 8 bytes), arithmetic ones by
+// Lane. Indices are int32 or int64 (index64). A negative index counts from the end; one that is still out of range
+// touches nothing outside the arrays: *error becomes 1 (relaxed store; never set back), a gather writes zeros and a
+// scatter skips. Inputs and outputs do not overlap unless said otherwise. All sizes >= 1.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@ namespace falconet {
 inline constexpr int kNumElementSizes = 4;
 constexpr int element_size_log2(int64_t bytes) { return bytes == 8 ? 3 : bytes == 4 ? 2 : bytes == 2 ? 1 : 0; }
 
-// y[i . y_stride] = x[i . x_stride] for every multi-index i of `dims`, strides in elements: negative to flip, 0 to repeat
-// x. No two i may write the same element of y. Transposition, slicing, padding, concatenation, splitting, tiling,
-// repetition, flipping, rolling and diagonals are such copies.
+// y[i . y_stride] = x[i . x_stride] for every multi-index i of `dims`, strides in elements: negative to flip, 0 to
+// repeat x. No two i may write the same element of y. Transposition, slicing, padding, concatenation, splitting,
+// tiling, repetition, flipping, rolling and diagonals are such copies.
 inline constexpr int kCopyRank = 8;
 struct CopyArgs {
   const void* x = nullptr;  // the element at multi-index 0
@@ -26,7 +26,7 @@ struct CopyArgs {
   // Filled by copy_plan: axes merged and put in an order that suits the memory. Outermost first.
   int rank = 0;  // at least 2
   int64_t dims[kCopyRank] = {}, x_stride[kCopyRank] = {}, y_stride[kCopyRank] = {};
-  int path = 0;              // private to the kernel, as the two chunks: what a unit copies of the two innermost axes
+  int path = 0;  // private to the kernel, as the two chunks: what a unit copies of the two innermost axes
   int64_t row_chunk = 0, column_chunk = 0;
   int64_t units = 0;
   int64_t unit_elements = 0;  // elements that a unit copies, for the choice of grain
@@ -56,26 +56,26 @@ struct GatherArgs {
 };
 
 // y[o, index[j], :] = y[o, index[j], :] op x[o, j, :] for j ascending, with y (outer, n, inner), x (outer, m, inner).
-// A unit owns a range of destinations, so the result does not depend on the number of units. scatter_plan fills parts and
-// units. scatter_set: = in place of op=, the last j wins.
+// A unit owns a range of destinations, so the result does not depend on the number of units. scatter_plan fills parts
+// and units. scatter_set: = in place of op=, the last j wins.
 enum class ScatterOp : uint8_t { add, mul, min, max };
 inline constexpr int kNumScatterOps = 4;
 struct ScatterArgs {
   int64_t outer = 1, n = 1, m = 1, inner = 1;
   bool index64 = false;
-  bool clear = false;           // y is zero-filled first, by the units themselves
+  bool clear = false;  // y is zero-filled first, by the units themselves
   const void* x = nullptr;
   const void* index = nullptr;  // (m,)
   void* y = nullptr;
   int32_t* error = nullptr;
-  int64_t parts = 1;            // ranges of n
-  int64_t units = 1;            // outer * parts
+  int64_t parts = 1;  // ranges of n
+  int64_t units = 1;  // outer * parts
 };
 void scatter_plan(ScatterArgs* args);  // reads the sizes and `clear`
 
-// take: y[o, j, i] = x[o, index[o, j, i], i] with x (outer, n, inner), index and y (outer, m, inner). A unit is one (o, j).
-// put_add (its gradient): y[o, index[o, j, i], i] += x[o, j, i] for j ascending, y (outer, n, inner). A unit is one o.
-// put (by element size): the same with =; the last j wins.
+// take: y[o, j, i] = x[o, index[o, j, i], i] with x (outer, n, inner), index and y (outer, m, inner). A unit is one (o,
+// j). put_add (its gradient): y[o, index[o, j, i], i] += x[o, j, i] for j ascending, y (outer, n, inner). A unit is one
+// o. put (by element size): the same with =; the last j wins.
 struct AlongArgs {
   int64_t outer = 1, n = 1, m = 1, inner = 1;
   bool index64 = false;
@@ -86,8 +86,8 @@ struct AlongArgs {
   int32_t* error = nullptr;
 };
 
-// y[r, :] = off, except y[r, index[r]] = on. An index outside [0, depth), negative ones too, leaves a row of off (Keras).
-// A unit is a row.
+// y[r, :] = off, except y[r, index[r]] = on. An index outside [0, depth), negative ones too, leaves a row of off
+// (Keras). A unit is a row.
 struct OneHotArgs {
   int64_t depth = 1;
   bool index64 = false;
@@ -118,7 +118,7 @@ struct BincountArgs {
 struct NonzeroArgs {
   int rank = 1;
   int64_t dims[kCopyRank] = {};
-  int64_t size = 0;   // >= 0
+  int64_t size = 0;  // >= 0
   bool index64 = true;
   int64_t fill = 0;
   const uint8_t* x = nullptr;  // bool bytes
@@ -132,18 +132,18 @@ enum class PadMode : uint8_t { reflect, symmetric, edge, wrap };
 void pad_index_map(PadMode mode, int64_t n, int64_t before, int64_t after, int64_t* index);
 
 struct MoveKernels {
-  TaskFn copy[kNumElementSizes];                    // CopyArgs; units: args.units
-  TaskFn fill[kNumElementSizes];                    // FillArgs; fill_units
-  TaskFn gather;                                    // GatherArgs; outer * m
-  TaskFn scatter[kNumScatterOps][kNumLanes];        // ScatterArgs; units: args.units; null for masks
-  TaskFn scatter_set[kNumElementSizes];             // ScatterArgs
-  TaskFn take_along[kNumElementSizes];              // AlongArgs; outer * m
-  TaskFn put_along[kNumElementSizes];               // AlongArgs; outer
-  TaskFn put_along_add[kNumLanes];                  // AlongArgs; outer; null for masks
-  TaskFn one_hot[kNumElementSizes];                 // OneHotArgs; rows
-  TaskFn triangle[kNumElementSizes];                // TriangleArgs; batch * rows
-  TaskFn bincount;                                  // BincountArgs; rows
-  TaskFn nonzero;                                   // NonzeroArgs; 1
+  TaskFn copy[kNumElementSizes];              // CopyArgs; units: args.units
+  TaskFn fill[kNumElementSizes];              // FillArgs; fill_units
+  TaskFn gather;                              // GatherArgs; outer * m
+  TaskFn scatter[kNumScatterOps][kNumLanes];  // ScatterArgs; units: args.units; null for masks
+  TaskFn scatter_set[kNumElementSizes];       // ScatterArgs
+  TaskFn take_along[kNumElementSizes];        // AlongArgs; outer * m
+  TaskFn put_along[kNumElementSizes];         // AlongArgs; outer
+  TaskFn put_along_add[kNumLanes];            // AlongArgs; outer; null for masks
+  TaskFn one_hot[kNumElementSizes];           // OneHotArgs; rows
+  TaskFn triangle[kNumElementSizes];          // TriangleArgs; batch * rows
+  TaskFn bincount;                            // BincountArgs; rows
+  TaskFn nonzero;                             // NonzeroArgs; 1
 };
 
 }  // namespace falconet

@@ -65,7 +65,7 @@ struct PointwiseKernels {
   MicroFn narrow[kNumDTypes];            // lanes -> lanes, as store then load; null where nothing changes
   // lanes -> lanes of another class. Float to integer truncates; NaN and out of range give 0 or the nearest end. To
   // mask: x != 0. From mask: 0 or 1.
-  MicroFn convert[kNumLanes][kNumLanes];
+  MicroFn convert[kNumLanes][kNumLanes];  // [to][from]
   MicroFn fill32, fill64;  // y[i] = a[0], for lanes of 4 and 8 bytes
 };
 

@@ -8,7 +8,6 @@ namespace {
 constexpr int64_t kGroupElements = 16 * kReduceBlock;
 // Rows of a group for columns: at most 64 blocks, whose tree the kernel keeps on its stack.
 constexpr int64_t kGroupRows = 64 * kReduceRows;
-constexpr int64_t kStrip = 256;
 // With this many rows of output there is enough to share among threads without splitting `reduced`.
 constexpr int64_t kEnoughUnits = 64;
 
@@ -24,7 +23,8 @@ ReducePlan reduce_plan(ReduceOp op, Lane lane, int64_t outer, int64_t reduced, i
   p.reduced = reduced;
   p.inner = inner;
   p.index64 = index64;
-  p.strip_size = inner < kStrip ? inner : kStrip;
+  const int64_t element = lane == Lane::mask ? 1 : lane_bytes(lane), strip = kReduceStripBytes / element;
+  p.strip_size = inner < strip ? inner : strip;
   p.strips = ceil_div(inner, p.strip_size);
   p.group_size = reduced;
   if (inner == 1) {
@@ -41,7 +41,7 @@ ReducePlan reduce_plan(ReduceOp op, Lane lane, int64_t outer, int64_t reduced, i
   p.unit_elements = p.group_size * p.strip_size;
   if (p.groups > 1) {
     const bool arg = op == ReduceOp::argmin || op == ReduceOp::argmax;
-    const int64_t bytes = arg ? 16 : lane == Lane::mask ? 1 : lane_bytes(lane);
+    const int64_t bytes = arg ? 16 : element;
     p.combine_units = outer * p.strips;
     p.scratch_bytes = ceil_div(outer * p.groups * inner * bytes, 64) * 64;
   }

@@ -1,8 +1,8 @@
 // Kernels on rows: softmax and its relatives, cross-entropy, layer and batch normalisation. float32 and float64.
 //
 // Every table is indexed by Lane (f32, f64 only). x is (rows, width), contiguous, width >= 1, any alignment of the
-// element; unless said otherwise a unit is a row, and outputs may equal inputs of the same shape. Sums over a row follow
-// the lane order of reduce.h, so a row's result depends on that row alone. exp and log are those of the
+// element; unless said otherwise a unit is a row, and outputs may equal inputs of the same shape. Sums over a row
+// follow the lane order of reduce.h, so a row's result depends on that row alone. exp and log are those of the
 // micro-operations.
 #pragma once
 
@@ -26,9 +26,9 @@ struct SoftmaxArgs {
 // softmax:  dx = y * (dy - sum(dy * y)).   log_softmax:  dx = dy - exp(y) * sum(dy).
 struct SoftmaxGradArgs {
   int64_t width = 1;
-  const void* y = nullptr;   // what the forward kernel gave
+  const void* y = nullptr;  // what the forward kernel gave
   const void* dy = nullptr;
-  void* dx = nullptr;        // may equal y or dy
+  void* dx = nullptr;  // may equal y or dy
 };
 
 // Cross-entropy of softmax(x) in one pass over x.
@@ -39,7 +39,7 @@ struct SoftmaxGradArgs {
 struct CrossEntropyArgs {
   int64_t width = 1;
   const void* x = nullptr;
-  const void* labels = nullptr;   // (rows,) int32 or int64, for the integer kernels
+  const void* labels = nullptr;  // (rows,) int32 or int64, for the integer kernels
   bool labels64 = false;
   bool has_ignore = false;
   int64_t ignore_class = 0;
@@ -48,9 +48,9 @@ struct CrossEntropyArgs {
   // (rows, 2): m and 1 / sum exp(x - m). Forward writes it unless null; backward reads it, or finds it anew where null.
   // Both give the same bits.
   void* stats = nullptr;
-  const void* scale = nullptr;    // (rows,), or one value where scale_step == 0: backward
-  int64_t scale_step = 1;         // 0 or 1
-  void* dx = nullptr;             // (rows, width), may equal x or targets: backward
+  const void* scale = nullptr;  // (rows,), or one value where scale_step == 0: backward
+  int64_t scale_step = 1;       // 0 or 1
+  void* dx = nullptr;           // (rows, width), may equal x or targets: backward
 };
 
 // Layer norm:  y = (x - mean) * rstd * gamma + beta, rstd = 1 / sqrt(var + epsilon), var about the mean (two passes).
@@ -63,8 +63,8 @@ struct LayerNormArgs {
   const void* gamma = nullptr;  // (width,) or null
   const void* beta = nullptr;   // (width,) or null
   void* y = nullptr;
-  void* mean = nullptr;         // (rows,) or null; left alone where rms
-  void* rstd = nullptr;         // (rows,) or null
+  void* mean = nullptr;  // (rows,) or null; left alone where rms
+  void* rstd = nullptr;  // (rows,) or null
 };
 
 // With g = dy * gamma and n = (x - mean) * rstd:  dx = rstd * (g - mean(g) - n * mean(g * n))   (rms: without mean(g)),
@@ -78,10 +78,10 @@ struct LayerNormGradArgs {
   const void* gamma = nullptr;  // or null
   const void* mean = nullptr;   // as saved; not read where rms
   const void* rstd = nullptr;
-  void* dx = nullptr;           // may equal x or dy; or null
-  void* dgamma = nullptr;       // (width,) or null
-  void* dbeta = nullptr;        // (width,) or null
-  void* scratch = nullptr;      // norm_scratch_bytes; not needed where neither dgamma nor dbeta is wanted
+  void* dx = nullptr;       // may equal x or dy; or null
+  void* dgamma = nullptr;   // (width,) or null
+  void* dbeta = nullptr;    // (width,) or null
+  void* scratch = nullptr;  // norm_scratch_bytes; not needed where neither dgamma nor dbeta is wanted
 };
 inline constexpr int64_t kNormBlock = 128;  // rows
 inline constexpr int64_t kNormStrip = 64;   // columns
@@ -116,7 +116,8 @@ struct BatchNormArgs {
 };
 
 // Backward through the batch's own statistics, with n = (x - mean) / sqrt(variance + epsilon):
-//   dbeta = sum dy,  dgamma = sum dy * n,  dx = gamma / sqrt(variance + epsilon) * (dy - dbeta / rows - n * dgamma / rows)
+//   dbeta = sum dy,  dgamma = sum dy * n,  dx = gamma / sqrt(variance + epsilon) * (dy - dbeta / rows - n * dgamma /
+//   rows)
 // sums: units = norm_blocks(rows) * norm_strips(width); sums_combine: units = norm_strips(width), writes dgamma and
 // dbeta; dx: a unit is a row, reads dgamma and dbeta.
 struct BatchNormGradArgs {
@@ -130,25 +131,25 @@ struct BatchNormGradArgs {
   void* dx = nullptr;           // may equal x or dy
   void* dgamma = nullptr;       // (width,), never null: dx needs it
   void* dbeta = nullptr;
-  void* scratch = nullptr;      // norm_scratch_bytes
+  void* scratch = nullptr;  // norm_scratch_bytes
 };
 
 struct RowKernels {
-  TaskFn softmax[kNumFloatLanes];            // SoftmaxArgs
+  TaskFn softmax[kNumFloatLanes];  // SoftmaxArgs
   TaskFn log_softmax[kNumFloatLanes];
   TaskFn logsumexp[kNumFloatLanes];
-  TaskFn softmax_grad[kNumFloatLanes];       // SoftmaxGradArgs
+  TaskFn softmax_grad[kNumFloatLanes];  // SoftmaxGradArgs
   TaskFn log_softmax_grad[kNumFloatLanes];
-  TaskFn label_loss[kNumFloatLanes];         // CrossEntropyArgs, integer labels
+  TaskFn label_loss[kNumFloatLanes];  // CrossEntropyArgs, integer labels
   TaskFn label_loss_grad[kNumFloatLanes];
-  TaskFn dense_loss[kNumFloatLanes];         // CrossEntropyArgs, dense targets
+  TaskFn dense_loss[kNumFloatLanes];  // CrossEntropyArgs, dense targets
   TaskFn dense_loss_grad[kNumFloatLanes];
-  TaskFn layer_norm[kNumFloatLanes];         // LayerNormArgs
-  TaskFn layer_norm_grad[kNumFloatLanes];    // LayerNormGradArgs
+  TaskFn layer_norm[kNumFloatLanes];       // LayerNormArgs
+  TaskFn layer_norm_grad[kNumFloatLanes];  // LayerNormGradArgs
   TaskFn layer_norm_grad_combine[kNumFloatLanes];
-  TaskFn moments[kNumFloatLanes];            // MomentsArgs
+  TaskFn moments[kNumFloatLanes];  // MomentsArgs
   TaskFn moments_combine[kNumFloatLanes];
-  TaskFn batch_norm[kNumFloatLanes];         // BatchNormArgs
+  TaskFn batch_norm[kNumFloatLanes];            // BatchNormArgs
   TaskFn batch_norm_grad_sums[kNumFloatLanes];  // BatchNormGradArgs
   TaskFn batch_norm_grad_sums_combine[kNumFloatLanes];
   TaskFn batch_norm_grad_dx[kNumFloatLanes];

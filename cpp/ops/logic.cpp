@@ -99,6 +99,8 @@ const OpDef cast_op = [] {
   return op;
 }();
 
+const OpDef copy_op = unary("copy", Micro::copy, Promote::none, [](GradientContext& c) { c.set(0, c.dy()); }, "The same elements in memory of their own.");
+
 const OpDef stop_gradient_op = [] {
   OpDef op;
   op.name = "stop_gradient";

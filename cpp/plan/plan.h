@@ -59,6 +59,7 @@ class Plan {
   const std::vector<Instruction>& instructions() const { return instructions_; }
   const std::vector<InstructionInfo>& infos() const { return infos_; }
   size_t arena_bytes() const { return arena_bytes_; }
+  int64_t cost() const { return cost_; }  // about the flops of a run
   std::string text() const;
 
  private:
@@ -90,6 +91,7 @@ class Plan {
   std::shared_ptr<Arena> arena_;
   std::byte* arena_bound_ = nullptr;
   size_t arena_bytes_ = 0;
+  int64_t cost_ = 0;
 };
 
 }  // namespace falconet

@@ -62,6 +62,7 @@ class Planner {
     for (const Item& item : items_) lower(item);
     write_back();
     place_memory();
+    for (const InstructionInfo& i : plan_->infos_) plan_->cost_ += i.cost;
     return std::move(plan_);
   }
 

@@ -26,6 +26,7 @@ class Tape : private Emitter {
   // `below` computes a primitive op.
   explicit Tape(Evaluate below) : Emitter(graph_), below_(std::move(below)) {}
 
+  bool watches_variables = true;  // trainable ones, as ops read them
   void watch(const Concrete& array) { known(array); }
   bool watches(const Concrete& array) const { return values_.count(array.id) != 0; }
 

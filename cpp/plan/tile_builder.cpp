@@ -23,7 +23,7 @@ class TileBuilder::Emitter : public TileEmitter {
   int convert(int a, DType from, DType to) override {
     const Lane f = lane_of(from), t = lane_of(to);
     b_.has_wide_lanes_ |= lane_bytes(t) == 8;
-    if (f != t) a = step(b_.kernels_.pointwise.convert[static_cast<int>(f)][static_cast<int>(t)], Micro::copy, false, a);
+    if (f != t) a = step(b_.kernels_.pointwise.convert[static_cast<int>(t)][static_cast<int>(f)], Micro::copy, false, a);
     return narrow(a, to);
   }
   int narrow(int a, DType to) {

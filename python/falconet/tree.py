@@ -76,7 +76,9 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
     leaves = list(flat_sequence)
     wanted = len(flatten(structure))
     if wanted != len(leaves):
-        raise ValueError(f"[pack_sequence_as] `flat_sequence` has {len(leaves)} items; `structure` has {wanted} leaves.")
+        raise ValueError(
+            f"[pack_sequence_as] `flat_sequence` has {len(leaves)} items; `structure` has {wanted} leaves."
+        )
     remaining = iter(leaves)
     return map_structure(lambda _: next(remaining), structure)
 
@@ -142,7 +144,9 @@ def assert_same_paths(a: Any, b: Any) -> None:
     """Raise ValueError unless the leaves of `a` and `b` stand at the same paths."""
     in_a, in_b = ({path for path, _ in flatten_with_path(s)} for s in (a, b))
     if in_a != in_b:
-        raise ValueError(f"`a` and `b` don't have the same paths. Only in `a`: {in_a - in_b}; only in `b`: {in_b - in_a}.")
+        raise ValueError(
+            f"`a` and `b` don't have the same paths. Only in `a`: {in_a - in_b}; only in `b`: {in_b - in_a}."
+        )
 
 
 def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) -> Any:

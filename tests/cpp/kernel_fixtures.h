@@ -44,6 +44,7 @@ class Guarded {
   Guarded(const Guarded&) = delete;
   T* data() { return reinterpret_cast<T*>(memory_.data() + start_); }
   std::vector<T> values() { return std::vector<T>(data(), data() + n_); }
+  T& operator[](size_t i) { return data()[i]; }
   bool intact() const {
     const size_t end = start_ + n_ * sizeof(T);
     for (size_t i = 0; i < memory_.size(); ++i) {

@@ -18,10 +18,10 @@ struct Problem {
   int64_t outer, reduced, inner;
 };
 // Blocks and lanes that are full, short by one, one over; several groups along both kinds of axis; strips.
-const Problem kProblems[] = {{1, 1, 1},     {1, 100, 1},    {7, 5, 1},       {3, 31, 1},   {3, 33, 1},      {2, 4096, 1},
-                             {2, 4097, 1},  {1, 12289, 1},  {3, 65537, 1},   {1, 200001, 1}, {1, 100, 5},
-                             {1, 1024, 64}, {2, 129, 300},  {1, 20000, 3},   {5, 7, 17},   {1, 128, 512},   {3, 1, 4},
-                             {1, 300, 16},  {1, 70001, 2}, {70, 257, 2},     {1, 8300, 259}};
+const Problem kProblems[] = {{1, 1, 1},     {1, 100, 1},   {7, 5, 1},     {3, 31, 1},     {3, 33, 1},  {2, 4096, 1},
+                             {2, 4097, 1},  {1, 12289, 1}, {3, 65537, 1}, {1, 200001, 1}, {1, 100, 5}, {1, 1024, 64},
+                             {2, 129, 300}, {1, 20000, 3}, {5, 7, 17},    {1, 128, 512},  {3, 1, 4},   {1, 300, 16},
+                             {1, 70001, 2}, {70, 257, 2},  {1, 8300, 259}};
 
 template <class T>
 using Combine = std::function<T(T, T)>;
@@ -49,7 +49,8 @@ T tree(int64_t n, bool columns, T identity, const Combine<T>& f, const std::func
       l = f(l, x(i));
     }
     for (int64_t h = lanes / 2; h > 0; h /= 2) {
-      for (int64_t j = 0; j < h; ++j) lane[static_cast<size_t>(j)] = f(lane[static_cast<size_t>(j)], lane[static_cast<size_t>(j + h)]);
+      for (int64_t j = 0; j < h; ++j)
+        lane[static_cast<size_t>(j)] = f(lane[static_cast<size_t>(j)], lane[static_cast<size_t>(j + h)]);
     }
     blocks.push_back(lane[0]);
   }
@@ -135,8 +136,8 @@ TEST(a_row_does_not_depend_on_the_number_of_rows) {
 }
 
 TEST(sum_of_integers_wraps) {
-  check_reduce<int32_t>(ReduceOp::sum, Lane::i32, 0, [](int32_t a, int32_t b) { return wrap32(int64_t{a} + b); }, -2e9,
-                        2e9);
+  check_reduce<int32_t>(
+      ReduceOp::sum, Lane::i32, 0, [](int32_t a, int32_t b) { return wrap32(int64_t{a} + b); }, -2e9, 2e9);
   check_reduce<uint64_t>(ReduceOp::sum, Lane::u64, 0, std::plus<uint64_t>(), 0, 1.8e19);
   check_reduce<int64_t>(ReduceOp::sum, Lane::i64, 0, std::plus<int64_t>(), -1e9, 1e9);
 }
@@ -144,8 +145,8 @@ TEST(sum_of_integers_wraps) {
 TEST(prod_follows_the_tree) {
   check_reduce<float>(ReduceOp::prod, Lane::f32, 1, std::multiplies<float>(), 0.9, 1.1);
   check_reduce<double>(ReduceOp::prod, Lane::f64, 1, std::multiplies<double>(), 0.9, 1.1);
-  check_reduce<int32_t>(ReduceOp::prod, Lane::i32, 1, [](int32_t a, int32_t b) { return wrap32(int64_t{a} * b); }, -9,
-                        9);
+  check_reduce<int32_t>(
+      ReduceOp::prod, Lane::i32, 1, [](int32_t a, int32_t b) { return wrap32(int64_t{a} * b); }, -9, 9);
   check_reduce<uint64_t>(ReduceOp::prod, Lane::u64, 1, std::multiplies<uint64_t>(), 1, 9);
 }
 
@@ -184,8 +185,10 @@ static void check_arg(ReduceOp op, Lane lane, double low, double high, bool nans
         a.x = x.data();
         a.y = y.data();
         a.scratch = scratch.data();
-        run_units(k->reduce.run[static_cast<int>(op)][static_cast<int>(lane)], &a, a.plan.units, Split::units_backwards);
-        run_units(k->reduce.combine[static_cast<int>(op)][static_cast<int>(lane)], &a, a.plan.combine_units, Split::all);
+        run_units(k->reduce.run[static_cast<int>(op)][static_cast<int>(lane)], &a, a.plan.units,
+                  Split::units_backwards);
+        run_units(k->reduce.combine[static_cast<int>(op)][static_cast<int>(lane)], &a, a.plan.combine_units,
+                  Split::all);
         CHECK(y.intact() && scratch.intact());
         for (int64_t o = 0; o < p.outer; ++o) {
           for (int64_t i = 0; i < p.inner; ++i) {
@@ -196,7 +199,8 @@ static void check_arg(ReduceOp op, Lane lane, double low, double high, bool nans
               if (b == b && (v != v || (is_min ? v < b : v > b))) best = j;
             }
             const int64_t to = o * p.inner + i;
-            const int64_t got = wide ? reinterpret_cast<int64_t*>(y.data())[to] : reinterpret_cast<int32_t*>(y.data())[to];
+            const int64_t got =
+                wide ? reinterpret_cast<int64_t*>(y.data())[to] : reinterpret_cast<int32_t*>(y.data())[to];
             CHECK_EQ(got, best);
           }
         }
@@ -334,7 +338,7 @@ static void check_scan(ScanOp op, Lane lane, T identity, const Combine<T>& f, do
               const int64_t from = a.reverse ? p.reduced - 1 - j : j;
               const auto at = static_cast<size_t>((o * p.reduced + from) * p.inner + i);
               const T next = f(acc, x[at]);
-              CHECK(check::same_bits(y.values()[at], a.exclusive ? acc : next));
+              CHECK(check::same_bits(y[at], a.exclusive ? acc : next));
               acc = next;
             }
           }
@@ -350,6 +354,7 @@ TEST(scans_are_chains) {
   check_scan<double>(ScanOp::prod, Lane::f64, 1, std::multiplies<double>(), 0.5, 1.5);
   check_scan<float>(ScanOp::max, Lane::f32, -inf, nan_max<float>, -1, 1);
   check_scan<double>(ScanOp::min, Lane::f64, inf, nan_min<double>, -1, 1);
-  check_scan<int32_t>(ScanOp::sum, Lane::i32, 0, [](int32_t a, int32_t b) { return wrap32(int64_t{a} + b); }, -2e9, 2e9);
+  check_scan<int32_t>(
+      ScanOp::sum, Lane::i32, 0, [](int32_t a, int32_t b) { return wrap32(int64_t{a} + b); }, -2e9, 2e9);
   check_scan<uint64_t>(ScanOp::max, Lane::u64, 0, nan_max<uint64_t>, 0, 1.8e19);
 }

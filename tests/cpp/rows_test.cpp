@@ -32,13 +32,15 @@ double max_of(const Row& x) {
   return m;
 }
 double exp_sum(const Row& x) {
+  const double m = max_of(x);
   double s = 0;
-  for (double v : x) s += std::exp(v - max_of(x));
+  for (double v : x) s += std::exp(v - m);
   return s;
 }
 Row softmax_of(const Row& x) {
+  const double m = max_of(x), sum = exp_sum(x);
   Row y;
-  for (double v : x) y.push_back(std::exp(v - max_of(x)) / exp_sum(x));
+  for (double v : x) y.push_back(std::exp(v - m) / sum);
   return y;
 }
 Row log_softmax_of(const Row& x) {
@@ -52,7 +54,8 @@ Row row_of(const std::vector<T>& x, int64_t r, int64_t width) {
   return Row(x.begin() + r * width, x.begin() + (r + 1) * width);
 }
 
-// A sum of `width` rounded terms: 128 + log2(blocks) + log2(lanes) additions at most, and a handful of roundings before.
+// A sum of `width` rounded terms: 128 + log2(blocks) + log2(lanes) additions at most, and a handful of roundings
+// before.
 template <class T>
 double sum_error() {
   return 150 * unit_roundoff<T>();
@@ -101,11 +104,11 @@ TEST(softmax_family) {
         const Row row = row_of(x, r, width), want = softmax_of(row), log_want = log_softmax_of(row);
         for (int64_t i = 0; i < width; ++i) {
           const auto at = static_cast<size_t>(r * width + i), j = static_cast<size_t>(i);
-          CHECK_CLOSE(y.values()[at], want[j], 2 * tolerance * want[j]);
-          CHECK_CLOSE(ly.values()[at], log_want[j], 2 * tolerance * (1 + std::fabs(log_want[j])));
+          CHECK_CLOSE(y[at], want[j], 2 * tolerance * want[j]);
+          CHECK_CLOSE(ly[at], log_want[j], 2 * tolerance * (1 + std::fabs(log_want[j])));
         }
         const double value = max_of(row) + std::log(exp_sum(row));
-        CHECK_CLOSE(lse.values()[static_cast<size_t>(r)], value, 2 * tolerance * (1 + std::fabs(value)));
+        CHECK_CLOSE(lse[static_cast<size_t>(r)], value, 2 * tolerance * (1 + std::fabs(value)));
       }
     }
   });
@@ -116,30 +119,30 @@ TEST(softmax_of_special_rows) {
     using T = decltype(type);
     const T big = std::numeric_limits<T>::max();
     for (const int64_t width : {3, 40, 600}) {
-      const auto run = [&](TaskFn f, T first, T others) {
+      const auto run = [&](TaskFn f, T second, T others, size_t at) {  // element `at` of the result
         std::vector<T> x(static_cast<size_t>(width), others), y(x.size());
-        x[1] = first;
+        x[1] = second;
         SoftmaxArgs a;
         a.width = width;
         a.x = x.data();
         a.y = y.data();
         f(&a, 0, 1);
-        return y;
+        return y[at];
       };
       const TaskFn softmax = k.rows.softmax[kLane<T>], lse = k.rows.logsumexp[kLane<T>];
       const T inf = static_cast<T>(kInf), nan = static_cast<T>(kNan);
-      CHECK_EQ(run(softmax, 0, -inf)[1], 1);
-      CHECK_EQ(run(softmax, 0, -inf)[0], 0);
-      CHECK_EQ(run(softmax, big, -big)[1], 1);
-      CHECK_CLOSE(run(softmax, -big, -big)[2], 1.0 / static_cast<double>(width), 4 * unit_roundoff<T>());
-      CHECK(std::isnan(run(softmax, nan, 0)[0]));
-      CHECK(std::isnan(run(softmax, 0, nan)[1]));
-      CHECK(std::isnan(run(softmax, -inf, -inf)[0]));
-      CHECK_EQ(run(lse, -inf, -inf)[0], -kInf);
-      CHECK_EQ(run(lse, inf, 0)[0], kInf);
-      CHECK_EQ(run(lse, inf, -inf)[0], kInf);
-      CHECK(std::isnan(run(lse, nan, 0)[0]));
-      CHECK_EQ(run(lse, 7, -inf)[0], 7);
+      CHECK_EQ(run(softmax, 0, -inf, 1), 1);
+      CHECK_EQ(run(softmax, 0, -inf, 0), 0);
+      CHECK_EQ(run(softmax, big, -big, 1), 1);
+      CHECK_CLOSE(run(softmax, -big, -big, 2), 1.0 / static_cast<double>(width), 4 * unit_roundoff<T>());
+      CHECK(std::isnan(run(softmax, nan, 0, 0)));
+      CHECK(std::isnan(run(softmax, 0, nan, 1)));
+      CHECK(std::isnan(run(softmax, -inf, -inf, 0)));
+      CHECK_EQ(run(lse, -inf, -inf, 0), -kInf);
+      CHECK_EQ(run(lse, inf, 0, 0), kInf);
+      CHECK_EQ(run(lse, inf, -inf, 0), kInf);
+      CHECK(std::isnan(run(lse, nan, 0, 0)));
+      CHECK_EQ(run(lse, 7, -inf, 0), 7);
     }
   });
 }
@@ -155,7 +158,8 @@ TEST(softmax_gradients) {
         std::vector<T> y(x.size());
         for (int64_t r = 0; r < rows; ++r) {
           const Row row = row_of(x, r, width), f = logs ? log_softmax_of(row) : softmax_of(row);
-          for (int64_t i = 0; i < width; ++i) y[static_cast<size_t>(r * width + i)] = static_cast<T>(f[static_cast<size_t>(i)]);
+          for (int64_t i = 0; i < width; ++i)
+            y[static_cast<size_t>(r * width + i)] = static_cast<T>(f[static_cast<size_t>(i)]);
         }
         Guarded<T> dx(dy);
         SoftmaxGradArgs a;
@@ -175,7 +179,7 @@ TEST(softmax_gradients) {
             const auto at = static_cast<size_t>(r * width + i);
             const double p = logs ? std::exp(double{y[at]}) : double{y[at]};
             const double want = logs ? dy[at] - p * sum : p * (dy[at] - sum);
-            CHECK_CLOSE(dx.values()[at], want, (sum_error<T>() * size + 16 * unit_roundoff<T>()) * (1 + p));
+            CHECK_CLOSE(dx[at], want, (sum_error<T>() * size + 16 * unit_roundoff<T>()) * (1 + p));
           }
         }
       }
@@ -223,12 +227,12 @@ TEST(cross_entropy_with_labels) {
         const int64_t label = labels[static_cast<size_t>(r)];
         const bool bad = label < 0 || label >= width;
         const double want = label == -100 ? 0 : bad ? kNan : -logs[static_cast<size_t>(label)];
-        CHECK_CLOSE(loss.values()[static_cast<size_t>(r)], want, tolerance * (1 + std::fabs(want)));
+        CHECK_CLOSE(loss[static_cast<size_t>(r)], want, tolerance * (1 + std::fabs(want)));
         for (int64_t i = 0; i < width; ++i) {
           const auto at = static_cast<size_t>(r * width + i);
           const double d = (p[static_cast<size_t>(i)] - (i == label)) * scale[static_cast<size_t>(r)];
-          CHECK_CLOSE(dx.values()[at], label == -100 ? 0 : bad ? kNan : d, tolerance);
-          CHECK(check::close(dx.values()[at], fresh.values()[at], 0));
+          CHECK_CLOSE(dx[at], label == -100 ? 0 : bad ? kNan : d, tolerance);
+          CHECK(check::close(dx[at], fresh[at], 0));
         }
       }
     }
@@ -268,10 +272,10 @@ TEST(cross_entropy_with_dense_targets) {
           if (t[at] != 0) want -= double{t[at]} * logs[static_cast<size_t>(i)];
           total += t[at];
         }
-        CHECK_CLOSE(loss.values()[static_cast<size_t>(r)], want, tolerance * (1 + want));
+        CHECK_CLOSE(loss[static_cast<size_t>(r)], want, tolerance * (1 + want));
         for (int64_t i = 0; i < width; ++i) {
           const auto at = static_cast<size_t>(r * width + i);
-          CHECK_CLOSE(dx.values()[at], (p[static_cast<size_t>(i)] * total - t[at]) * scale, tolerance);
+          CHECK_CLOSE(dx[at], (p[static_cast<size_t>(i)] * total - t[at]) * scale, tolerance);
         }
       }
     }
@@ -334,7 +338,8 @@ TEST(layer_norm_forward_and_backward) {
               gn_mean += d * norm / n;
               want_dgamma[j] += dy[at(i)] * norm;
               want_dbeta[j] += dy[at(i)];
-              CHECK_CLOSE(got_y[at(i)], norm * (affine ? gamma[j] : T{1}) + (affine && !rms ? beta[j] : T{0}), tolerance);
+              CHECK_CLOSE(got_y[at(i)], norm * (affine ? gamma[j] : T{1}) + (affine && !rms ? beta[j] : T{0}),
+                          tolerance);
             }
             for (int64_t i = 0; i < width; ++i) {
               const double norm = (x[at(i)] - m) * s, d = dy[at(i)] * (affine ? gamma[static_cast<size_t>(i)] : T{1});
@@ -342,8 +347,8 @@ TEST(layer_norm_forward_and_backward) {
             }
           }
           for (size_t j = 0; j < want_dgamma.size(); ++j) {
-            CHECK_CLOSE(dgamma.values()[j], want_dgamma[j], tolerance * static_cast<double>(rows));
-            CHECK_CLOSE(dbeta.values()[j], want_dbeta[j], tolerance * static_cast<double>(rows));
+            CHECK_CLOSE(dgamma[j], want_dgamma[j], tolerance * static_cast<double>(rows));
+            CHECK_CLOSE(dbeta[j], want_dbeta[j], tolerance * static_cast<double>(rows));
           }
         }
       }
@@ -410,8 +415,8 @@ TEST(batch_norm_forward_and_backward) {
           double want_mean = 0, want_variance = 0, want_dgamma = 0, want_dbeta = 0;
           for (int64_t r = 0; r < rows; ++r) want_mean += x[at(r)] / n;
           for (int64_t r = 0; r < rows; ++r) want_variance += (x[at(r)] - want_mean) * (x[at(r)] - want_mean) / n;
-          CHECK_CLOSE(mean.values()[c], want_mean, 8e3 * unit_roundoff<T>() * 8);
-          CHECK_CLOSE(variance.values()[c], want_variance, 1e3 * unit_roundoff<T>());
+          CHECK_CLOSE(mean[c], want_mean, 8e3 * unit_roundoff<T>() * 8);
+          CHECK_CLOSE(variance[c], want_variance, 1e3 * unit_roundoff<T>());
           const double s = 1 / std::sqrt(want_variance + 1e-3);
           for (int64_t r = 0; r < rows; ++r) {
             const double norm = (x[at(r)] - want_mean) * s;
@@ -419,8 +424,8 @@ TEST(batch_norm_forward_and_backward) {
             want_dgamma += dy[at(r)] * norm;
             want_dbeta += dy[at(r)];
           }
-          CHECK_CLOSE(dgamma.values()[c], want_dgamma, e * (1 + n / 4));
-          CHECK_CLOSE(dbeta.values()[c], want_dbeta, n * sum_error<T>());
+          CHECK_CLOSE(dgamma[c], want_dgamma, e * (1 + n / 4));
+          CHECK_CLOSE(dbeta[c], want_dbeta, n * sum_error<T>());
           for (int64_t r = 0; r < rows; ++r) {
             const double norm = (x[at(r)] - want_mean) * s;
             const double want = gamma[c] * s * (dy[at(r)] - want_dbeta / n - norm * want_dgamma / n);

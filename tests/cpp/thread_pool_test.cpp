@@ -158,10 +158,13 @@ TEST(each_unit_runs_once) {
 }
 
 TEST(many_short_regions) {
-  pool::set_num_threads(4);
-  bool all = true;
-  for (int i = 0; i < 5000; ++i) all = all && region_works(1 + i % 37, 1 + i % 5, i);
-  CHECK(all);
+  // Enough of them that some worker is preempted with a finished region's ticket in its hand.
+  for (int threads : {2, 4, 16}) {
+    pool::set_num_threads(threads);
+    bool all = true;
+    for (int i = 0; i < 50000; ++i) all = all && region_works(1 + i % 37, 1 + i % 5, i);
+    CHECK(all);
+  }
 }
 
 TEST(huge_counts_do_not_overflow) {

@@ -229,7 +229,7 @@ CALLS = [
     ("vectorized_map", lambda o, x: o.vectorized_map(lambda v: o.sum(v), x(2, 3))),
     ("associative_scan", lambda o, x: o.associative_scan(lambda a, b: a + b, x(5, 2))),
     ("associative_scan", lambda o, x: o.associative_scan(lambda a, b: a + b, x(2, 5), reverse=True, axis=1)),
-    ("fori_loop", lambda o, x: o.fori_loop(0, 3, lambda i, v: v + x(2, 3), x(2, 3))),
+    ("fori_loop", lambda o, x: o.fori_loop(0, 3, lambda i, v: v + v, x(2, 3))),
     ("cond", lambda o, x: o.cond(True, lambda: x(2, 3), lambda: x(2, 3))),
     ("switch", lambda o, x: o.switch(1, [lambda v: v, lambda v: v + v], x(2, 3))),
     ("scan", lambda o, x: o.scan(lambda c, v: (c + v, c), x(3), x(2, 3))),

@@ -4,37 +4,35 @@
 namespace falconet::FALCONET_ISA {
 namespace {
 
-// The packed path's units. One thread: one unit, so that a block of B is packed in the same L2-sized scratch throughout.
-// Threads: columns first, because each unit then packs its own part of B and nothing is shared; rows too where there
-// are too few columns for that, and then B is packed once, by the pack phase, for all of them.
+// The packed path's units: groups of batch elements, and of each element parts of columns, which pack B each for
+// itself, and where these are too few, parts of A's panels (plan.mc counts panels).
 template <class T>
 void plan_panels(GemmPlan& plan, int threads) {
   using B = Blocking<T>;
   const GemmProblem& q = plan.problem;
-  const int64_t flops = 2 * q.m * q.n * q.k;
+  const int64_t panels = ceil_div(q.m, B::kRows);
   plan.path = kPanelPath;
-  plan.mc = q.m;
+  plan.mc = panels;
   plan.nc = q.n;
   plan.kc = ceil_div(q.k, ceil_div(q.k, B::kKc));
   int64_t groups = 1;
   if (threads > 1) {
-    const int64_t wanted = least(threads * B::kUnitsPerThread, ceil_div(q.batch * flops, B::kUnitFlops));
+    const int64_t wanted = least(threads * B::kUnitsPerThread, ceil_div(2 * q.batch * q.m * q.n * q.k, B::kUnitFlops));
     groups = least(q.batch, wanted);
-    int64_t parts = ceil_div(wanted, groups);  // of each batch element
-    const int64_t most_columns = ceil_div(q.n, B::kUnitColumns);
-    plan.nc = round_up(ceil_div(q.n, least(parts, most_columns)), B::kNr);
+    int64_t parts = ceil_div(wanted, groups);
+    plan.nc = round_up(ceil_div(q.n, least(parts, ceil_div(q.n, B::kUnitColumns))), B::kNr);
     parts = ceil_div(parts, ceil_div(q.n, plan.nc));
-    if (q.batch == 1 && parts > 1) plan.mc = round_up(ceil_div(q.m, parts), B::kRows);
+    plan.mc = ceil_div(panels, least(parts, panels));
   }
-  const int64_t row_parts = ceil_div(q.m, plan.mc);
-  plan.units = groups * row_parts * ceil_div(q.n, plan.nc);
-  if (q.prepacked_b) return;
-  if (row_parts > 1) {
-    plan.pack_units = ceil_div(q.n, B::kNr);
-    plan.scratch_bytes = round_up(q.n, B::kNr) * q.k * sizeof(T);
-  } else {
-    const int64_t block = plan.kc * round_up(least(B::kNc, plan.nc), B::kNr) * sizeof(T);
-    plan.scratch_bytes = plan.units * round_up(block, 64);
+  const int64_t col_parts = ceil_div(q.n, plan.nc);
+  plan.units = groups * ceil_div(panels, plan.mc) * col_parts;
+  if (!q.prepacked_b) {
+    plan.scratch_bytes = plan.units * plan.kc * round_up(least(B::kNc, plan.nc), B::kNr) * sizeof(T);
+  }
+  // A panel of A is packed where it is used, into L1, unless several blocks of columns would each do it again.
+  if (q.batch == 1 && q.m > 1 && col_parts * ceil_div(plan.nc, B::kNc) > 1) {
+    plan.pack_units = panels;
+    plan.scratch_bytes += packed_a_bytes<T>(q);
   }
 }
 
@@ -47,13 +45,14 @@ GemmPlan make_plan(DType dtype, const GemmProblem& q, int threads) {
   const int64_t flops = 2 * q.m * q.n * q.k;
   // The canonical sum demands it (gemm.h); no other path may take such a product.
   const bool is_dot = q.n == 1 && !q.trans_a;
-  // One vector and a matrix whose rows lie in memory as the path reads them: the matrix is read once, so there is
-  // nothing to pack for. A packed B is already in a better order.
-  const bool is_vector = !is_dot && (q.n == 1 || (is_row_times_matrix(q) && !q.prepacked_b));
   // B in place costs nothing while it stays near: above kDirectBytes rows of B evict one another.
-  const bool is_direct = b_has_rows(q) && !q.prepacked_b && q.k * q.n * static_cast<int64_t>(sizeof(T)) <= B::kDirectBytes;
-  // Rows (columns of a vector product) that make a unit worth handing over.
-  const int64_t grain = ceil_div(B::kUnitFlops, flops / (is_vector ? q.m * q.n : q.m));
+  const bool has_rows = b_has_rows(q) && !q.prepacked_b;
+  const bool is_direct = has_rows && q.n > 1 && q.k * q.n * static_cast<int64_t>(sizeof(T)) <= B::kDirectBytes;
+  // Too few rows to pay for packing: B streams past once. A packed B streams as well in the packed path.
+  const bool is_stream = !is_dot && !is_direct && (q.n == 1 || (has_rows && q.m <= B::kStreamRows));
+  // Rows (columns of a stream) that make a unit worth handing over.
+  const int64_t across = is_stream && q.n > 1 ? q.n : q.m;
+  const int64_t grain = ceil_div(B::kUnitFlops, flops / across);
   if (is_dot) {
     plan.path = kDotPath;
     plan.mc = threads > 1 ? least(q.m, round_up(grain, B::kRows * 8)) : q.m;
@@ -62,11 +61,10 @@ GemmPlan make_plan(DType dtype, const GemmProblem& q, int threads) {
       plan.pack_units = q.batch;
       plan.scratch_bytes = q.batch * q.k * sizeof(T);
     }
-  } else if (is_vector) {
-    plan.path = kVectorPath;
-    const int64_t size = q.m * q.n;
-    plan.nc = threads > 1 ? least(size, round_up(grain, B::kStreamColumns)) : size;
-    plan.units = q.batch * ceil_div(size, plan.nc);
+  } else if (is_stream) {
+    plan.path = kStreamPath;
+    plan.nc = threads > 1 ? least(across, round_up(grain, B::kStreamColumns)) : across;
+    plan.units = q.batch * ceil_div(across, plan.nc);
   } else if (is_direct) {
     plan.path = kDirectPath;
     plan.mc = threads > 1 ? least(q.m, round_up(grain, B::kRows)) : q.m;
@@ -88,8 +86,8 @@ void run_typed(const GemmArgs& args, int64_t begin, int64_t end) {
   switch (args.plan.path) {
     case kDotPath:
       return run_dot<T>(args, begin, end);
-    case kVectorPath:
-      return run_vector<T>(args, begin, end);
+    case kStreamPath:
+      return run_stream<T>(args, begin, end);
     case kDirectPath:
       return run_direct<T>(args, begin, end);
     default:
@@ -115,19 +113,21 @@ void pack_b(const void* untyped, int64_t begin, int64_t end) {
   }
 }
 
+template <class T>
+void pack_typed(const GemmArgs& args, int64_t begin, int64_t end) {
+  if (args.plan.path == kDotPath) {
+    pack_dot<T>(args, begin, end);
+  } else {
+    pack_a_panels<T>(args, begin, end);
+  }
+}
+
 void pack(const void* untyped, int64_t begin, int64_t end) {
   const GemmArgs& args = *static_cast<const GemmArgs*>(untyped);
-  const GemmProblem& q = args.plan.problem;
-  if (args.plan.path == kPanelPath) {  // batch == 1
-    const int64_t offset = args.b_offset ? args.b_offset[0] : 0;
-    const void* b = args.plan.dtype == DType::float64 ? static_cast<const void*>(static_cast<const double*>(args.b) + offset)
-                                                      : static_cast<const float*>(args.b) + offset;
-    const PackBArgs panels = {args.plan.dtype, q.k, q.n, q.ldb, q.trans_b, b, args.scratch};
-    pack_b(&panels, begin, end);
-  } else if (args.plan.dtype == DType::float64) {
-    pack_dot<double>(args, begin, end);
+  if (args.plan.dtype == DType::float64) {
+    pack_typed<double>(args, begin, end);
   } else {
-    pack_dot<float>(args, begin, end);
+    pack_typed<float>(args, begin, end);
   }
 }
 

@@ -1,7 +1,7 @@
 // N == 1, A not transposed: y[i] = sum_p a[i, p] * b[p] in kDotLanes interleaved chains and their fixed tree.
 //
 // The chains of a row are the lanes of kDotLanes / width registers. The tree over the chains is taken for `width` rows
-// at once, by a transpose that turns it into additions of whole registers.
+// at once.
 #include "kernels/bodies/gemm_paths.h"
 
 namespace falconet::FALCONET_ISA {
@@ -75,13 +75,7 @@ void dot_block(const GemmArgs& args, const Product<T>& q, const T* b, int64_t be
       const T* row = q.a + (r + i) * q.a_row;
       dot_rows<T, 1>(&row, b, tail, q.k, x + i);
     }
-    transpose(x);
-    FALCONET_UNROLL
-    for (int half = W / 2; half > 0; half /= 2) {
-      FALCONET_UNROLL
-      for (int j = 0; j < half; ++j) x[j] = x[j] + x[j + half];
-    }
-    V y = x[0];
+    V y = reduce_add_rows(x);
     T* c = q.c + r * q.ldc;
     T held[W];
     if (args.accumulate) {

@@ -46,16 +46,12 @@ void pack_b_columns(const T* b, int64_t ldb, int64_t k, int cols, T* out) {
   }
 }
 
-// Elements that the packers of A may write past k * h: their stores are whole vectors, the next row overwriting the
-// excess of the one before.
-template <class T>
-inline constexpr int kPackSlack = (Blocking<T>::kRows + Vec<T>::width - 1) / Vec<T>::width * Vec<T>::width;
-
-// a (h, k), rows lda apart; 1 <= h <= kRows.
+// a (h, k), rows lda apart; 1 <= h <= kRows. Rows of the panel are stored as whole vectors, the next row overwriting
+// the excess of the one before, except at the end.
 template <class T>
 void pack_a_rows(const T* a, int64_t lda, int64_t k, int h, T* out) {
   using V = Vec<T>;
-  constexpr int W = V::width, kGroups = kPackSlack<T> / W;
+  constexpr int W = V::width, kGroups = (Blocking<T>::kRows + W - 1) / W;
   const T* row[kGroups * W];
   for (int i = 0; i < kGroups * W; ++i) row[i] = a + (i < h ? i : h - 1) * lda;  // beyond h: any row, overwritten
   const int groups = (h + W - 1) / W;
@@ -73,15 +69,21 @@ void pack_a_rows(const T* a, int64_t lda, int64_t k, int h, T* out) {
       }
       transpose(x[g]);
     }
-    FALCONET_UNROLL
-    for (int i = 0; i < W; ++i) {
-      if (i >= n) break;
+    if (p + W < k) {
       FALCONET_UNROLL
-      for (int g = 0; g < kGroups; ++g) {
-        if (g >= groups) break;
-        x[g][i].store(out + g * W);
+      for (int i = 0; i < W; ++i) {
+        FALCONET_UNROLL
+        for (int g = 0; g < kGroups; ++g) {
+          if (g >= groups) break;
+          x[g][i].store(out + g * W);
+        }
+        out += h;
       }
-      out += h;
+    } else {
+      for (int i = 0; i < n; ++i) {
+        for (int g = 0; g < groups; ++g) x[g][i].store_partial(out + g * W, h - g * W < W ? h - g * W : W);
+        out += h;
+      }
     }
   }
 }
@@ -94,7 +96,7 @@ void pack_a_columns(const T* a, int64_t lda, int64_t k, int h, T* out) {
   for (int64_t p = 0; p < k; ++p, a += lda, out += h) {
     int i = 0;
     for (; i + W <= h; i += W) V::load(a + i).store(out + i);
-    if (i < h) V::load_partial(a + i, h - i).store(out + i);
+    if (i < h) V::load_partial(a + i, h - i).store_partial(out + i, h - i);
   }
 }
 

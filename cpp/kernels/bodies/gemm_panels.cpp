@@ -10,13 +10,24 @@
 namespace falconet::FALCONET_ISA {
 namespace {
 
-// One unit: its rows and columns of C, and the scratch for its block of B.
+// One unit: its panels of A and columns of C, and the scratch for its block of B.
 struct Part {
-  int64_t row, rows, col, cols;
+  int64_t panel, panels, col, cols;
   void* scratch;
 };
 
-// op(B)'s columns j .. j + cols of the stretch of k that starts at p, made ready for `t`; returns the tile to run first.
+template <class T>
+void pack_a(const Product<T>& q, int64_t row, int64_t p, int64_t k, int h, T* out) {
+  const T* a = q.a + row * q.a_row + p * q.a_step;
+  if (q.a_step == 1) {
+    pack_a_rows(a, q.a_row, k, h, out);
+  } else {
+    pack_a_columns(a, q.a_step, k, h, out);
+  }
+}
+
+// op(B)'s columns j .. j + cols of the stretch of k that starts at p, made ready for `t`; returns the tile to run
+// first.
 template <class T>
 TileFn<T> first_tile(const Product<T>& q, Tile<T>& t, int64_t p, int64_t j, int rows, T* packed, bool again) {
   using B = Blocking<T>;
@@ -38,13 +49,14 @@ TileFn<T> first_tile(const Product<T>& q, Tile<T>& t, int64_t p, int64_t j, int 
   return tiles.plain[t.cols > Vec<T>::width][rows - 1];
 }
 
+// a_packed: all of A's panels, one after the other, or null; b_packed: all of B's panels, or null.
 template <class T>
-void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const T* all_packed) {
+void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const T* a_packed, const T* b_packed) {
   using B = Blocking<T>;
-  constexpr int W = Vec<T>::width, kNr = B::kNr;
-  alignas(64) T a_panel[B::kRows * B::kKc + kPackSlack<T>];
+  constexpr int W = Vec<T>::width, kNr = B::kNr, kLine = 64 / sizeof(T);
+  alignas(64) T a_panel[B::kRows * B::kKc];
   const Tiles<T>& tiles = TileTable<T>::tiles;
-  const Heights heights(part.rows, B::kRows);
+  const Panels panels(q.m, B::kRows);
   const int64_t kc = args.plan.kc;
   for (int64_t jc = part.col; jc < part.col + part.cols; jc += B::kNc) {
     const int64_t nc = least(B::kNc, part.col + part.cols - jc);
@@ -55,41 +67,43 @@ void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const
       t.resume = pc > 0 || args.accumulate;
       t.finish = pc + t.k == q.k;
       t.relu = args.relu;
-      int64_t row = part.row;
-      for (int64_t i = 0; i < heights.count; ++i) {
-        const int h = heights[i];
-        const T* a = q.a + row * q.a_row + pc * q.a_step;
-        if (h == 1) {
-          t.a = a;
+      for (int64_t i = part.panel; i < part.panel + part.panels; ++i) {
+        const int h = panels.height(i);
+        const int64_t row = panels.row(i);
+        t.a_row = 1;
+        t.a_step = h;
+        if (a_packed) {
+          t.a = a_packed + row * q.k + pc * h;
+        } else if (h == 1) {
+          t.a = q.a + row * q.a_row + pc * q.a_step;
           t.a_step = q.a_step;
         } else {
-          if (q.a_step == 1) {
-            pack_a_rows(a, q.a_row, t.k, h, a_panel);
-          } else {
-            pack_a_columns(a, q.a_step, t.k, h, a_panel);
-          }
+          pack_a(q, row, pc, t.k, h, a_panel);
           t.a = a_panel;
-          t.a_row = 1;
-          t.a_step = h;
         }
         for (int64_t j = 0; j < nc; j += kNr) {
           t.cols = static_cast<int>(least(kNr, nc - j));
           t.c = q.c + row * q.ldc + jc + j;
-          t.c_next = j + kNr < nc ? t.c + kNr : nullptr;
+          t.c_next = j + kNr < nc ? t.c + kNr : row + h < q.m ? q.c + (row + h) * q.ldc + jc : nullptr;
           t.bias = q.bias ? q.bias + jc + j : nullptr;
-          TileFn<T> fn = tiles.plain[t.cols > W][h - 1];
           t.b_step = kNr;
-          if (all_packed) {
-            t.b = all_packed + (jc + j) * q.k + pc * kNr;
+          TileFn<T> fn = tiles.plain[t.cols > W][h - 1];
+          if (b_packed) {
+            t.b = b_packed + (jc + j) * q.k + pc * kNr;
           } else {
             T* packed = static_cast<T*>(part.scratch) + j * kc;
             t.b = packed;
-            if (i == 0) fn = first_tile(q, t, pc, jc + j, h, packed, heights.count > 1);
+            if (i == part.panel) fn = first_tile(q, t, pc, jc + j, h, packed, part.panels > 1);
+          }
+          if (a_packed && i + 1 < part.panel + part.panels) {  // this tile's share of the next panel
+            const T* next = t.a + h * q.k;
+            const int64_t lines = h * t.k / kLine, tile = j / kNr, tiles_of_panel = ceil_div(nc, kNr);
+            t.ahead = next + tile * lines / tiles_of_panel * kLine;
+            t.ahead_end = next + (tile + 1) * lines / tiles_of_panel * kLine;
           }
           fn(t);
         }
         if (t.finish) call_epilogue(args, q.batch, row, h, jc, nc);
-        row += h;
       }
     }
   }
@@ -101,23 +115,36 @@ template <class T>
 void run_panels(const GemmArgs& args, int64_t begin, int64_t end) {
   const GemmPlan& plan = args.plan;
   const GemmProblem& problem = plan.problem;
-  const int64_t row_parts = ceil_div(problem.m, plan.mc), col_parts = ceil_div(problem.n, plan.nc);
+  const int64_t panels = ceil_div(problem.m, Blocking<T>::kRows);
+  const int64_t row_parts = ceil_div(panels, plan.mc), col_parts = ceil_div(problem.n, plan.nc);
   const int64_t groups = plan.units / (row_parts * col_parts);
-  const int64_t scratch_each = plan.pack_units ? 0 : plan.scratch_bytes / plan.units;
+  const T* a_packed = plan.pack_units ? static_cast<const T*>(args.scratch) : nullptr;
+  const int64_t a_bytes = plan.pack_units ? packed_a_bytes<T>(problem) : 0;
+  const int64_t b_bytes = (plan.scratch_bytes - a_bytes) / plan.units;
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t group = unit / (row_parts * col_parts), cell = unit % (row_parts * col_parts);
     Part part;
-    part.row = cell % row_parts * plan.mc;
+    part.panel = cell % row_parts * plan.mc;
+    part.panels = least(plan.mc, panels - part.panel);
     part.col = cell / row_parts * plan.nc;
-    part.rows = least(plan.mc, problem.m - part.row);
     part.cols = least(plan.nc, problem.n - part.col);
-    part.scratch = static_cast<char*>(args.scratch) + unit * scratch_each;
+    part.scratch = static_cast<char*>(args.scratch) + a_bytes + unit * b_bytes;
     const int64_t last = (group + 1) * problem.batch / groups;
     for (int64_t index = group * problem.batch / groups; index < last; ++index) {
       const Product<T> q(args, index);
-      const T* all_packed = problem.prepacked_b ? q.b : plan.pack_units ? static_cast<const T*>(args.scratch) : nullptr;
-      run_part(args, q, part, all_packed);
+      run_part(args, q, part, a_packed, problem.prepacked_b ? q.b : nullptr);
     }
+  }
+}
+
+template <class T>
+void pack_a_panels(const GemmArgs& args, int64_t begin, int64_t end) {
+  const Product<T> q(args, 0);
+  const Panels panels(q.m, Blocking<T>::kRows);
+  T* out = static_cast<T*>(args.scratch);
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t row = panels.row(i);
+    pack_a(q, row, 0, q.k, panels.height(i), out + row * q.k);
   }
 }
 
@@ -144,6 +171,8 @@ void pack_b_panels(const PackBArgs& args, int64_t begin, int64_t end) {
 
 template void run_panels<float>(const GemmArgs&, int64_t, int64_t);
 template void run_panels<double>(const GemmArgs&, int64_t, int64_t);
+template void pack_a_panels<float>(const GemmArgs&, int64_t, int64_t);
+template void pack_a_panels<double>(const GemmArgs&, int64_t, int64_t);
 template void pack_b_panels<float>(const PackBArgs&, int64_t, int64_t);
 template void pack_b_panels<double>(const PackBArgs&, int64_t, int64_t);
 

@@ -9,7 +9,7 @@ namespace falconet::FALCONET_ISA {
 // GemmPlan::path.
 enum GemmPath {
   kDotPath,     // n == 1, A not transposed: interleaved chains
-  kVectorPath,  // op(A) or op(B) is one vector, the other matrix is read once, row by row
+  kStreamPath,  // few rows of A (or one column of B): the matrix is read once, in streams
   kDirectPath,  // B small and row-major: tiles straight from A and B
   kPanelPath,   // packed panels
 };
@@ -49,18 +49,23 @@ inline void call_epilogue(const GemmArgs& args, int64_t batch, int64_t row, int6
   if (args.epilogue) args.epilogue(args.epilogue_context, batch, row, rows, col, cols);
 }
 
-// Heights of tiles over m rows: `count` of them, `extra` one higher than the rest, none above `limit`. Balanced, so that
-// no thin tile with too few independent chains is left over.
-struct Heights {
+// The panels of m rows: `count` of them, the first `extra` one row higher than the rest, none above `limit`. Balanced,
+// so that no thin panel with too few independent chains is left over.
+struct Panels {
   int64_t count, base, extra;
-  Heights(int64_t m, int64_t limit) : count(ceil_div(m, limit)), base(m / count), extra(m % count) {}
-  int operator[](int64_t i) const { return static_cast<int>(base + (i < extra)); }
+  Panels(int64_t m, int64_t limit) : count(ceil_div(m, limit)), base(m / count), extra(m % count) {}
+  int height(int64_t i) const { return static_cast<int>(base + (i < extra)); }
+  int64_t row(int64_t i) const { return i * base + least(i, extra); }
 };
 
 // op(B)'s rows lie in memory as rows, with a step of 1 between columns.
 inline bool b_has_rows(const GemmProblem& q) { return !q.trans_b || q.n == 1 || (q.k == 1 && q.ldb == 1); }
-// C is one row, and so is A. (The other vector product is a column: n == 1.)
-inline bool is_row_times_matrix(const GemmProblem& q) { return q.m == 1 && b_has_rows(q); }
+
+// Scratch that the pack phase of the packed path fills: A's panels one after the other.
+template <class T>
+int64_t packed_a_bytes(const GemmProblem& q) {
+  return round_up(q.m * q.k * static_cast<int64_t>(sizeof(T)), 64);
+}
 
 // Units [begin, end) of each path and of its pack phase.
 template <class T>
@@ -68,11 +73,13 @@ void run_dot(const GemmArgs& args, int64_t begin, int64_t end);
 template <class T>
 void pack_dot(const GemmArgs& args, int64_t begin, int64_t end);
 template <class T>
-void run_vector(const GemmArgs& args, int64_t begin, int64_t end);
+void run_stream(const GemmArgs& args, int64_t begin, int64_t end);
 template <class T>
 void run_direct(const GemmArgs& args, int64_t begin, int64_t end);
 template <class T>
 void run_panels(const GemmArgs& args, int64_t begin, int64_t end);
+template <class T>
+void pack_a_panels(const GemmArgs& args, int64_t begin, int64_t end);
 template <class T>
 void pack_b_panels(const PackBArgs& args, int64_t begin, int64_t end);
 

@@ -11,6 +11,8 @@ void tile(const Tile<T>& t) {
   // Rows ahead to ask for: 8 rows of a tile of 8 x 2 vectors are 128 FMAs, about the latency of L3 in cycles.
   constexpr int kAhead = 12;
   constexpr int kLine = 64 / sizeof(T);
+  // Steps of k from one request to the next: 14 rows of C and 27 lines of A need about 30 in a tile of k = 342.
+  constexpr int kPrefetchEvery = 8;
   const int tail = t.cols - (kVecs - 1) * W;  // columns in the last vector
   const int64_t a_row = t.a_row, a_step = t.a_step, b_step = t.b_step, ldc = t.ldc;
   V acc[kRows][kVecs];
@@ -30,41 +32,53 @@ void tile(const Tile<T>& t) {
       for (int j = 0; j < kVecs; ++j) acc[i][j] = V::zero();
     }
   }
-  if (t.c_next) {
-    FALCONET_UNROLL
-    for (int i = 0; i < kRows; ++i) {
-      FALCONET_UNROLL
-      for (int j = 0; j < kVecs * W; j += kLine) prefetch_write(t.c_next + i * ldc + j);
-    }
-  }
   // Three rows to a pointer, the rest by index, leaves the compiler enough registers.
   const T* a[(kRows + 2) / 3];
   FALCONET_UNROLL
   for (int i = 0; i < (kRows + 2) / 3; ++i) a[i] = t.a + 3 * i * a_row;
   const T* b = t.b;
   T* b_packed = t.b_packed;
-  for (int64_t p = t.k; p > 0; --p) {
-    V bv[kVecs];
-    FALCONET_UNROLL
-    for (int j = 0; j < kVecs; ++j) bv[j] = kStream == Stream::partial ? V::load_partial(b, tail) : V::load(b + j * W);
-    if constexpr (kStream == Stream::far) {
-      FALCONET_UNROLL
-      for (int j = 0; j < kVecs * W; j += kLine) prefetch(b + kAhead * b_step + j);
-      if (b_packed) {
+  T* c_next = t.c_next;
+  int c_rows = c_next ? kRows : 0;
+  const T* ahead = t.ahead;
+  for (int64_t p = t.k; p > 0;) {
+    const int64_t stop = p > kPrefetchEvery ? p - kPrefetchEvery : 0;
+    if constexpr (kStream == Stream::plain && kVecs == 2) {
+      if (c_rows > 0) {
         FALCONET_UNROLL
-        for (int j = 0; j < kVecs; ++j) bv[j].store(b_packed + j * W);
-        b_packed += Blocking<T>::kNr;
+        for (int j = 0; j < kVecs * W; j += kLine) prefetch_write(c_next + j);
+        c_next += ldc;
+        --c_rows;
+      }
+      if (ahead < t.ahead_end) {
+        prefetch(ahead);
+        ahead += kLine;
       }
     }
-    FALCONET_UNROLL
-    for (int i = 0; i < kRows; ++i) {
-      const V av = V::broadcast(a[i / 3][i % 3 * a_row]);
+    for (; p > stop; --p) {
+      V bv[kVecs];
       FALCONET_UNROLL
-      for (int j = 0; j < kVecs; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);
+      for (int j = 0; j < kVecs; ++j)
+        bv[j] = kStream == Stream::partial ? V::load_partial(b, tail) : V::load(b + j * W);
+      if constexpr (kStream == Stream::far) {
+        FALCONET_UNROLL
+        for (int j = 0; j < kVecs * W; j += kLine) prefetch(b + kAhead * b_step + j);
+        if (b_packed) {
+          FALCONET_UNROLL
+          for (int j = 0; j < kVecs; ++j) bv[j].store(b_packed + j * W);
+          b_packed += Blocking<T>::kNr;
+        }
+      }
+      FALCONET_UNROLL
+      for (int i = 0; i < kRows; ++i) {
+        const V av = V::broadcast(a[i / 3][i % 3 * a_row]);
+        FALCONET_UNROLL
+        for (int j = 0; j < kVecs; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);
+      }
+      FALCONET_UNROLL
+      for (int i = 0; i < (kRows + 2) / 3; ++i) a[i] += a_step;
+      b += b_step;
     }
-    FALCONET_UNROLL
-    for (int i = 0; i < (kRows + 2) / 3; ++i) a[i] += a_step;
-    b += b_step;
   }
   if (t.finish) {
     if (t.bias) {

@@ -22,11 +22,13 @@ struct Tile {
   int64_t b_step;
   T* b_packed;  // streaming tiles: where b goes as it passes, kNr columns a row; null: nowhere
   T* c;
-  T* c_next;  // of the next tile, asked for while this one is at work; or null
+  // Asked for while this tile is at work, a line at a time: a burst would fill the miss buffers and stall the tile.
+  T* c_next;                   // C of the next tile, or null
+  const T *ahead, *ahead_end;  // what is needed later, as far as k lasts
   int64_t ldc;
-  int cols;      // of c that are written
-  bool resume;   // the chains go on from c; else they start at 0 and c is not read
-  bool finish;   // after the last k: add bias, then relu
+  int cols;       // of c that are written
+  bool resume;    // the chains go on from c; else they start at 0 and c is not read
+  bool finish;    // after the last k: add bias, then relu
   const T* bias;  // of column 0 of the tile, or null
   bool relu;
 };

@@ -27,9 +27,10 @@ FALCONET_INLINE VecD exp(VecD x) {
   const ExpParts e = exp_parts(x);
   return fma(e.power, e.fraction, e.power);
 }
+// The sign is that of x, which the reduction loses where x is -0.
 FALCONET_INLINE VecD expm1(VecD x) {
   const ExpParts e = exp_parts(x);
-  return fma(e.power, e.fraction, e.power - constant(1.0));
+  return flip_sign(abs(fma(e.power, e.fraction, e.power - constant(1.0))), x);
 }
 
 // x = 2^e m, m in [sqrt(1/2), sqrt(2)); meaningful for normal positive x.
@@ -87,7 +88,7 @@ FALCONET_INLINE VecD asinh(VecD x) {
 // acosh(1 + t) = log1p(t + sqrt(2 t + t^2)).
 FALCONET_INLINE VecD acosh(VecD x) {
   const VecD t = x - constant(1.0);
-  return log1p(t + sqrt(fma(t, t, t + t)));
+  return select(t < VecD::zero(), constant(NAN), log1p(t + sqrt(fma(t, t, t + t))));
 }
 FALCONET_INLINE VecD atanh(VecD x) {
   const VecD a = abs(x);
@@ -127,9 +128,10 @@ FALCONET_INLINE VecD large_angles(VecD x, VecD y, F f) {
   return VecD::load(ys);
 }
 FALCONET_INLINE Mask64 bit_set(VecL n, int64_t bit) { return (n & VecL::broadcast(bit)) != VecL::zero(); }
+// Odd functions work on |x|: reducing -0 gives +0.
 FALCONET_INLINE VecD sin(VecD x) {
-  const Angle a = reduce_angle(x);
-  const VecD y = select(bit_set(a.n, 1), a.cos_r, a.sin_r);
+  const Angle a = reduce_angle(abs(x));
+  const VecD y = flip_sign(select(bit_set(a.n, 1), a.cos_r, a.sin_r), x);
   return large_angles(x, select(bit_set(a.n, 2), -y, y), [](double t) { return ::sin(t); });
 }
 FALCONET_INLINE VecD cos(VecD x) {
@@ -139,10 +141,10 @@ FALCONET_INLINE VecD cos(VecD x) {
   return large_angles(x, select(bit_set(next, 2), -y, y), [](double t) { return ::cos(t); });
 }
 FALCONET_INLINE VecD tan(VecD x) {
-  const Angle a = reduce_angle(x);
+  const Angle a = reduce_angle(abs(x));
   const Mask64 odd = bit_set(a.n, 1);
   const VecD y = select(odd, -a.cos_r, a.sin_r) / select(odd, a.sin_r, a.cos_r);
-  return large_angles(x, y, [](double t) { return ::tan(t); });
+  return large_angles(x, flip_sign(y, x), [](double t) { return ::tan(t); });
 }
 
 // p = asin(s) by the polynomial, where s = |x| up to 1/2 and s = sqrt((1 - |x|) / 2) beyond: asin(x) = pi / 2 - 2 p.

@@ -99,8 +99,8 @@ const MoveKernels move_kernels = {
     {fill<uint8_t>, fill<uint16_t>, fill<uint32_t>, fill<uint64_t>},
     gather,
     {
-        {scatter<Sum<float>>, scatter<Sum<double>>, scatter<Sum<int32_t>>, scatter<Sum<int64_t>>,
-         scatter<Sum<int64_t>>, nullptr},
+        {scatter<Sum<float>>, scatter<Sum<double>>, scatter<Sum<int32_t>>, scatter<Sum<int64_t>>, scatter<Sum<int64_t>>,
+         nullptr},
         {scatter<Prod<float>>, scatter<Prod<double>>, scatter<Prod<int32_t>>, scatter<Prod<int64_t>>,
          scatter<Prod<int64_t>>, nullptr},
         {scatter<Min<float>>, scatter<Min<double>>, scatter<Min<int32_t>>, scatter<Min<int64_t>>, scatter<UMin>,

@@ -31,19 +31,23 @@ void run(const void* args, int64_t begin, int64_t end) {
   const ReducePlan& p = a.plan;
   const T* x = static_cast<const T*>(a.x);
   T* y = static_cast<T*>(p.groups == 1 ? a.y : a.scratch);
-  if (p.inner == 1 && p.groups == 1) {
-    for (int64_t o = begin; o < end; ++o) y[o] = reduce_span<Op>(x + o * p.reduced, p.reduced);
+  if (p.inner == 1) {  // rows may be short: no divisions where one group is all there is
+    int64_t o = p.groups == 1 ? begin : begin / p.groups, group = begin - o * p.groups;
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const int64_t row = group * p.group_size;
+      y[unit] =
+          reduce_span<Op>(x + o * p.reduced + row, p.reduced - row < p.group_size ? p.reduced - row : p.group_size);
+      if (++group == p.groups) {
+        group = 0;
+        ++o;
+      }
+    }
     return;
   }
   for (int64_t unit = begin; unit < end; ++unit) {
     const Part part = part_of(p, unit);
-    const T* from = x + (part.outer * p.reduced + part.row) * p.inner + part.column;
-    T* to = y + (part.outer * p.groups + part.group) * p.inner + part.column;
-    if (p.inner == 1) {
-      *to = reduce_span<Op>(from, part.rows);
-    } else {
-      reduce_columns<Op>(from, part.rows, p.inner, part.columns, to);
-    }
+    reduce_columns<Op>(x + (part.outer * p.reduced + part.row) * p.inner + part.column, part.rows, p.inner,
+                       part.columns, y + (part.outer * p.groups + part.group) * p.inner + part.column);
   }
 }
 
@@ -80,8 +84,8 @@ void run_arg(const void* args, int64_t begin, int64_t end) {
     const Part part = part_of(p, unit);
     const T* from = x + (part.outer * p.reduced + part.row) * p.inner + part.column;
     const int64_t to = (part.outer * p.groups + part.group) * p.inner + part.column;
-    T value[kMaxStrip];
-    typename IndexOf<T>::type index[kMaxStrip];
+    T value[kMaxStrip<T>];
+    typename IndexOf<T>::type index[kMaxStrip<T>];
     if (p.inner == 1) {
       const Found<T> best = part.rows <= kArgScalar ? arg_short<Op>(from, part.rows) : arg_span<Op>(from, part.rows);
       if (p.groups == 1) {
@@ -137,7 +141,7 @@ void run_bool(const void* args, int64_t begin, int64_t end) {
       *to = decided == kAny;
       continue;
     }
-    uint8_t acc[kMaxStrip];
+    uint8_t acc[kMaxStrip<uint8_t>];
     memset(acc, kAny ? 0 : 1, sizeof(acc));
     for (int64_t r = 0; r < part.rows; ++r, from += p.inner) {
       for (int64_t j = 0; j < part.columns; ++j) {
@@ -217,8 +221,8 @@ const ReduceKernels reduce_kernels = {
         {nullptr, nullptr, nullptr, nullptr, nullptr, run_bool<false>},
     },
     {
-        {combine<Sum<float>>, combine<Sum<double>>, combine<Sum<int32_t>>, combine<Sum<int64_t>>,
-         combine<Sum<int64_t>>, nullptr},
+        {combine<Sum<float>>, combine<Sum<double>>, combine<Sum<int32_t>>, combine<Sum<int64_t>>, combine<Sum<int64_t>>,
+         nullptr},
         {combine<Prod<float>>, combine<Prod<double>>, combine<Prod<int32_t>>, combine<Prod<int64_t>>,
          combine<Prod<int64_t>>, nullptr},
         {combine<Min<float>>, combine<Min<double>>, combine<Min<int32_t>>, combine<Min<int64_t>>, combine<UMin>,
@@ -234,19 +238,34 @@ const ReduceKernels reduce_kernels = {
     },
     {
         {scan<Sum<float>>, scan<Sum<double>>, scan<Sum<int32_t>>, scan<Sum<int64_t>>, scan<Sum<int64_t>>, nullptr},
-        {scan<Prod<float>>, scan<Prod<double>>, scan<Prod<int32_t>>, scan<Prod<int64_t>>, scan<Prod<int64_t>>,
-         nullptr},
+        {scan<Prod<float>>, scan<Prod<double>>, scan<Prod<int32_t>>, scan<Prod<int64_t>>, scan<Prod<int64_t>>, nullptr},
         {scan<Max<float>>, scan<Max<double>>, scan<Max<int32_t>>, scan<Max<int64_t>>, scan<UMax>, nullptr},
         {scan<Min<float>>, scan<Min<double>>, scan<Min<int32_t>>, scan<Min<int64_t>>, scan<UMin>, nullptr},
     },
     {
-        {pieces<Sum<float>>(), pieces<Sum<double>>(), pieces<Sum<int32_t>>(), pieces<Sum<int64_t>>(),
-         pieces<Sum<int64_t>>(), {}},
-        {pieces<Prod<float>>(), pieces<Prod<double>>(), pieces<Prod<int32_t>>(), pieces<Prod<int64_t>>(),
-         pieces<Prod<int64_t>>(), {}},
-        {pieces<Min<float>>(), pieces<Min<double>>(), pieces<Min<int32_t>>(), pieces<Min<int64_t>>(), pieces<UMin>(),
+        {pieces<Sum<float>>(),
+         pieces<Sum<double>>(),
+         pieces<Sum<int32_t>>(),
+         pieces<Sum<int64_t>>(),
+         pieces<Sum<int64_t>>(),
          {}},
-        {pieces<Max<float>>(), pieces<Max<double>>(), pieces<Max<int32_t>>(), pieces<Max<int64_t>>(), pieces<UMax>(),
+        {pieces<Prod<float>>(),
+         pieces<Prod<double>>(),
+         pieces<Prod<int32_t>>(),
+         pieces<Prod<int64_t>>(),
+         pieces<Prod<int64_t>>(),
+         {}},
+        {pieces<Min<float>>(),
+         pieces<Min<double>>(),
+         pieces<Min<int32_t>>(),
+         pieces<Min<int64_t>>(),
+         pieces<UMin>(),
+         {}},
+        {pieces<Max<float>>(),
+         pieces<Max<double>>(),
+         pieces<Max<int32_t>>(),
+         pieces<Max<int64_t>>(),
+         pieces<UMax>(),
          {}},
         {},
         {},

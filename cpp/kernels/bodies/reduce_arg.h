@@ -62,28 +62,47 @@ struct IndexOf<int64_t> {
   using type = int64_t;
 };
 
-// value[j], index[j] of each column; a group has fewer than 2^31 rows.
+// N vectors of columns side by side; only the last of them may be partial (`left` columns in all).
+template <class Op, int N>
+FALCONET_INLINE void arg_column_vectors(const typename Op::T* x, int64_t rows, int64_t stride, int64_t left,
+                                        typename Op::T* value, typename IndexOf<typename Op::T>::type* index) {
+  using V = typename Op::V;
+  using I = typename IndexOf<typename Op::T>::type;
+  constexpr int W = V::width;
+  const auto take = [left](const typename Op::T* p) {
+    return N > 1 || left >= W ? V::load(p) : V::load_partial(p, static_cast<int>(left));
+  };
+  V best[N];
+  Vec<I> at[N];
+  for (int v = 0; v < N; ++v) {
+    best[v] = take(x + v * W);
+    at[v] = Vec<I>::zero();
+  }
+  for (int64_t r = 1; r < rows; ++r) {
+    const Vec<I> here = Vec<I>::broadcast(static_cast<I>(r));
+    for (int v = 0; v < N; ++v) {
+      const V candidate = take(x + r * stride + v * W);
+      const auto wins = Op::better(candidate, best[v]);
+      best[v] = select(wins, candidate, best[v]);
+      at[v] = select(wins, here, at[v]);
+    }
+  }
+  for (int v = 0; v < N; ++v) {
+    best[v].store(value + v * W);
+    at[v].store(index + v * W);
+  }
+}
+
+// value[j], index[j] of each column, in whole vectors; a group has fewer than 2^31 rows.
 template <class Op>
 void arg_columns(const typename Op::T* x, int64_t rows, int64_t stride, int64_t columns, typename Op::T* value,
                  typename IndexOf<typename Op::T>::type* index) {
-  using T = typename Op::T;
-  using V = typename Op::V;
-  using I = typename IndexOf<T>::type;
-  constexpr int W = V::width;
-  for (int64_t j = 0; j < columns; j += W) {
-    const int left = columns - j < W ? static_cast<int>(columns - j) : W;
-    V best = V::load_partial(x + j, left);
-    Vec<I> at = Vec<I>::zero();
-    for (int64_t r = 1; r < rows; ++r) {
-      const T* p = x + r * stride + j;
-      const V v = left == W ? V::load(p) : V::load_partial(p, left);
-      const auto wins = Op::better(v, best);
-      best = select(wins, v, best);
-      at = select(wins, Vec<I>::broadcast(static_cast<I>(r)), at);
-    }
-    best.store(value + j);
-    at.store(index + j);
+  constexpr int W = Op::V::width;
+  int64_t j = 0;
+  for (; j + 4 * W <= columns; j += 4 * W) {
+    arg_column_vectors<Op, 4>(x + j, rows, stride, 4 * W, value + j, index + j);
   }
+  for (; j < columns; j += W) arg_column_vectors<Op, 1>(x + j, rows, stride, columns - j, value + j, index + j);
 }
 
 }  // namespace

@@ -6,8 +6,11 @@
 namespace falconet::FALCONET_ISA {
 namespace {
 
-inline constexpr int64_t kMaxStrip = 256;     // columns of a unit at most: a level of the tree stays a few KiB
-inline constexpr int kColumnLevels = 8;       // a group holds at most 2^(kColumnLevels - 1) blocks
+inline constexpr int kColumnLevels = 8;  // a group holds at most 2^(kColumnLevels - 1) blocks
+
+// Columns of a unit at most: a page of each row, which hardware prefetches as one stream.
+template <class T>
+inline constexpr int64_t kMaxStrip = kReduceStripBytes / static_cast<int64_t>(sizeof(T));
 
 // acc[j] = chain over `rows` rows of column j, from the identity. acc has room for whole vectors. x is read inside
 // [x, x + (rows - 1) * stride + columns) only.
@@ -17,7 +20,27 @@ FALCONET_INLINE void reduce_column_block(const typename Op::T* x, int64_t rows, 
   using T = typename Op::T;
   using V = typename Op::V;
   constexpr int W = V::width;
+  // Rows this far apart lie in different pages: a few of them at a time, along their whole width.
+  constexpr int64_t kFarBytes = 2048;
+  constexpr int kRowsAtATime = 8;
   int64_t j = 0;
+  if (stride * static_cast<int64_t>(sizeof(T)) > kFarBytes && columns >= 4 * W) {
+    const int64_t whole = columns / W * W;
+    for (; j < whole; j += W) V::broadcast(Op::identity).store(acc + j);
+    int64_t r = 0;
+    for (; r + kRowsAtATime <= rows; r += kRowsAtATime) {
+      const T* p = x + r * stride;
+      for (j = 0; j < whole; j += W) {
+        V a = V::load(acc + j);
+        for (int k = 0; k < kRowsAtATime; ++k) a = Op::apply(a, V::load(p + k * stride + j));
+        a.store(acc + j);
+      }
+    }
+    for (; r < rows; ++r) {
+      for (j = 0; j < whole; j += W) Op::apply(V::load(acc + j), V::load(x + r * stride + j)).store(acc + j);
+    }
+    j = whole;
+  }
   // Four vectors of columns at a time give the additions something to overlap with.
   for (; j + 4 * W <= columns; j += 4 * W) {
     V a0 = V::broadcast(Op::identity), a1 = a0, a2 = a0, a3 = a0;
@@ -54,7 +77,7 @@ template <class Op>
 void reduce_columns(const typename Op::T* x, int64_t rows, int64_t stride, int64_t columns, typename Op::T* y) {
   using T = typename Op::T;
   using V = typename Op::V;
-  alignas(64) T stack[kColumnLevels][kMaxStrip];
+  alignas(64) T stack[kColumnLevels][kMaxStrip<T>];
   int depth = 0;
   const auto merge = [&] {  // the two highest levels into the lower one
     T* a = stack[depth - 2];

@@ -1,6 +1,6 @@
 // The operations of reductions on one element and on a vector, and the fixed tree of a block (see kernels/reduce.h).
 //
-// apply(acc, x) takes the accumulator first. min, max: NaN wins, and among equals the accumulator stays.
+// apply(acc, x) takes the accumulator first. min, max: NaN wins.
 #pragma once
 
 #include <math.h>
@@ -78,13 +78,17 @@ struct Min {
   static constexpr T identity = Limits<T>::highest;
   static FALCONET_INLINE T apply(T acc, T x) { return x < acc || x != x ? x : acc; }
   static FALCONET_INLINE V apply(V acc, V x) {
-    if constexpr (kIsFloat<T>) return select(x != x, x, min(x, acc));
-    else return min(x, acc);
+    if constexpr (kIsFloat<T>)
+      return select(x != x, x, min(x, acc));
+    else
+      return min(x, acc);
   }
   static FALCONET_INLINE bool better(T x, T best) { return x < best || (x != x && best == best); }
   static FALCONET_INLINE typename V::Mask better(V x, V best) {
-    if constexpr (kIsFloat<T>) return (x < best) | ((x != x) & (best == best));
-    else return x < best;
+    if constexpr (kIsFloat<T>)
+      return (x < best) | ((x != x) & (best == best));
+    else
+      return x < best;
   }
 };
 template <class T_>
@@ -94,13 +98,17 @@ struct Max {
   static constexpr T identity = Limits<T>::lowest;
   static FALCONET_INLINE T apply(T acc, T x) { return x > acc || x != x ? x : acc; }
   static FALCONET_INLINE V apply(V acc, V x) {
-    if constexpr (kIsFloat<T>) return select(x != x, x, max(x, acc));
-    else return max(x, acc);
+    if constexpr (kIsFloat<T>)
+      return select(x != x, x, max(x, acc));
+    else
+      return max(x, acc);
   }
   static FALCONET_INLINE bool better(T x, T best) { return x > best || (x != x && best == best); }
   static FALCONET_INLINE typename V::Mask better(V x, V best) {
-    if constexpr (kIsFloat<T>) return (x > best) | ((x != x) & (best == best));
-    else return x > best;
+    if constexpr (kIsFloat<T>)
+      return (x > best) | ((x != x) & (best == best));
+    else
+      return x > best;
   }
 };
 
@@ -150,21 +158,45 @@ FALCONET_INLINE Vec<T> load_or(const T* p, int n, T other) {
   }
 }
 
+// The lanes of one vector: (j, j + W/2), (j, j + W/4), ...
 template <class Op>
-FALCONET_INLINE typename Op::T fold_vector(typename Op::V v) {
-  using T = typename Op::T;
-  constexpr int W = Op::V::width;
-  T lane[W];
-  v.store(lane);
-  for (int h = W / 2; h > 0; h /= 2) {
-    for (int j = 0; j < h; ++j) lane[j] = Op::apply(lane[j], lane[j + h]);
+struct Fold {
+  static FALCONET_INLINE typename Op::T run(typename Op::V v) {
+    constexpr int W = Op::V::width;
+    typename Op::T lane[W];
+    v.store(lane);
+    for (int h = W / 2; h > 0; h /= 2) {
+      for (int j = 0; j < h; ++j) lane[j] = Op::apply(lane[j], lane[j + h]);
+    }
+    return lane[0];
   }
-  return lane[0];
-}
+};
 template <>
-FALCONET_INLINE float fold_vector<Sum<float>>(VecF v) { return reduce_add(v); }
+struct Fold<Sum<float>> {
+  static FALCONET_INLINE float run(VecF v) { return reduce_add(v); }
+};
 template <>
-FALCONET_INLINE double fold_vector<Sum<double>>(VecD v) { return reduce_add(v); }
+struct Fold<Sum<double>> {
+  static FALCONET_INLINE double run(VecD v) { return reduce_add(v); }
+};
+template <class T>
+struct Fold<Min<T>> {
+  static FALCONET_INLINE T run(Vec<T> v) {
+    if constexpr (kIsFloat<T>) {
+      if (any(v != v)) return static_cast<T>(NAN);
+    }
+    return reduce_min(v);
+  }
+};
+template <class T>
+struct Fold<Max<T>> {
+  static FALCONET_INLINE T run(Vec<T> v) {
+    if constexpr (kIsFloat<T>) {
+      if (any(v != v)) return static_cast<T>(NAN);
+    }
+    return reduce_max(v);
+  }
+};
 
 // The lanes of a block, in registers.
 template <class Op>
@@ -196,13 +228,18 @@ struct Lanes {
       }
     }
   }
-  FALCONET_INLINE T fold() const {
-    V v[regs];
-    for (int r = 0; r < regs; ++r) v[r] = a[r];
-    for (int h = regs / 2; h > 0; h /= 2) {
-      for (int r = 0; r < h; ++r) v[r] = Op::apply(v[r], v[r + h]);
+  FALCONET_INLINE T fold() const { return Fold<Op>::run(folded<0, 1>()); }
+
+ private:
+  // Register r after the registers from h on have been folded away: (r, r + regs/2) first, then (r, r + regs/4), ...
+  // A recursion, because compilers leave the array of a loop in memory.
+  template <int r, int h>
+  FALCONET_INLINE V folded() const {
+    if constexpr (h == regs) {
+      return a[r];
+    } else {
+      return Op::apply(folded<r, 2 * h>(), folded<r + h, 2 * h>());
     }
-    return fold_vector<Op>(v[0]);
   }
 };
 

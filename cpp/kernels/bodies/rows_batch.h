@@ -21,28 +21,46 @@ FALCONET_INLINE Patch patch_of(int64_t unit, int64_t rows, int64_t width) {
   return p;
 }
 
+// N vectors of columns side by side give the additions something to overlap with; only N == 1 may be partial.
+template <class T, int N>
+FALCONET_INLINE void moments_columns(const T* x, int64_t rows, int64_t stride, int64_t left, T* mean, T* squares) {
+  using V = Vec<T>;
+  constexpr int W = V::width;
+  const auto load = [left](const T* p) { return N > 1 ? V::load(p) : take(p, left); };
+  const V count = V::broadcast(static_cast<T>(rows));
+  V center[N], square[N];
+  for (int k = 0; k < N; ++k) center[k] = square[k] = V::zero();
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int k = 0; k < N; ++k) center[k] = center[k] + load(x + r * stride + k * W);
+  }
+  for (int k = 0; k < N; ++k) center[k] = center[k] / count;
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int k = 0; k < N; ++k) {
+      const V d = load(x + r * stride + k * W) - center[k];
+      square[k] = square[k] + d * d;
+    }
+  }
+  for (int k = 0; k < N; ++k) {
+    put(mean + k * W, left - k * W, center[k]);
+    put(squares + k * W, left - k * W, square[k]);
+  }
+}
+
 template <class T>
 void moments(const void* args, int64_t begin, int64_t end) {
-  using V = Vec<T>;
+  constexpr int W = Vec<T>::width;
   const MomentsArgs& a = *static_cast<const MomentsArgs*>(args);
   for (int64_t unit = begin; unit < end; ++unit) {
     const Patch p = patch_of(unit, a.rows, a.width);
     const T* x = static_cast<const T*>(a.x) + p.row * a.width + p.column;
     T* mean = static_cast<T*>(a.scratch) + p.block * 2 * a.width + p.column;
     T* squares = mean + a.width;
-    const V count = V::broadcast(static_cast<T>(p.rows));
-    for (int64_t j = 0; j < p.columns; j += V::width) {
-      const int64_t left = p.columns - j;
-      V sum = V::zero();
-      for (int64_t r = 0; r < p.rows; ++r) sum = sum + take(x + r * a.width + j, left);
-      const V center = sum / count;
-      V square = V::zero();
-      for (int64_t r = 0; r < p.rows; ++r) {
-        const V d = take(x + r * a.width + j, left) - center;
-        square = square + d * d;
-      }
-      put(mean + j, left, center);
-      put(squares + j, left, square);
+    int64_t j = 0;
+    for (; j + 4 * W <= p.columns; j += 4 * W) {
+      moments_columns<T, 4>(x + j, p.rows, a.width, 4 * W, mean + j, squares + j);
+    }
+    for (; j < p.columns; j += W) {
+      moments_columns<T, 1>(x + j, p.rows, a.width, p.columns - j, mean + j, squares + j);
     }
   }
 }
@@ -137,29 +155,49 @@ void batch_norm(const void* args, int64_t begin, int64_t end) {
   });
 }
 
+// As moments_columns: N vectors of columns, `column` the first.
+template <class T, int N>
+FALCONET_INLINE void grad_sums_columns(const BatchNormGradArgs& a, const Patch& p, int64_t column, int64_t left,
+                                       T* dgamma, T* dbeta) {
+  using V = Vec<T>;
+  constexpr int W = V::width;
+  const auto load = [left](const T* from) { return N > 1 ? V::load(from) : take(from, left); };
+  const T* x = static_cast<const T*>(a.x) + p.row * a.width + column;
+  const T* dy = static_cast<const T*>(a.dy) + p.row * a.width + column;
+  const V epsilon = V::broadcast(static_cast<T>(a.epsilon)), one = V::broadcast(T{1});
+  V center[N], rstd[N], product[N], sum[N];
+  for (int k = 0; k < N; ++k) {
+    center[k] = load(static_cast<const T*>(a.mean) + column + k * W);
+    rstd[k] = one / sqrt(load(static_cast<const T*>(a.variance) + column + k * W) + epsilon);
+    product[k] = sum[k] = V::zero();
+  }
+  for (int64_t r = 0; r < p.rows; ++r) {
+    for (int k = 0; k < N; ++k) {
+      const V d = load(dy + r * a.width + k * W);
+      product[k] = product[k] + d * ((load(x + r * a.width + k * W) - center[k]) * rstd[k]);
+      sum[k] = sum[k] + d;
+    }
+  }
+  for (int k = 0; k < N; ++k) {
+    put(dgamma + k * W, left - k * W, product[k]);
+    put(dbeta + k * W, left - k * W, sum[k]);
+  }
+}
+
 template <class T>
 void batch_norm_grad_sums(const void* args, int64_t begin, int64_t end) {
-  using V = Vec<T>;
+  constexpr int W = Vec<T>::width;
   const BatchNormGradArgs& a = *static_cast<const BatchNormGradArgs*>(args);
   for (int64_t unit = begin; unit < end; ++unit) {
     const Patch p = patch_of(unit, a.rows, a.width);
-    const T* x = static_cast<const T*>(a.x) + p.row * a.width + p.column;
-    const T* dy = static_cast<const T*>(a.dy) + p.row * a.width + p.column;
     T* dgamma = static_cast<T*>(a.scratch) + p.block * 2 * a.width + p.column;
     T* dbeta = dgamma + a.width;
-    const V epsilon = V::broadcast(static_cast<T>(a.epsilon)), one = V::broadcast(T{1});
-    for (int64_t j = 0; j < p.columns; j += V::width) {
-      const int64_t left = p.columns - j;
-      const V center = take(static_cast<const T*>(a.mean) + p.column + j, left);
-      const V rstd = one / sqrt(take(static_cast<const T*>(a.variance) + p.column + j, left) + epsilon);
-      V product = V::zero(), sum = V::zero();
-      for (int64_t r = 0; r < p.rows; ++r) {
-        const V d = take(dy + r * a.width + j, left);
-        product = product + d * ((take(x + r * a.width + j, left) - center) * rstd);
-        sum = sum + d;
-      }
-      put(dgamma + j, left, product);
-      put(dbeta + j, left, sum);
+    int64_t j = 0;
+    for (; j + 2 * W <= p.columns; j += 2 * W) {
+      grad_sums_columns<T, 2>(a, p, p.column + j, 2 * W, dgamma + j, dbeta + j);
+    }
+    for (; j < p.columns; j += W) {
+      grad_sums_columns<T, 1>(a, p, p.column + j, p.columns - j, dgamma + j, dbeta + j);
     }
   }
 }

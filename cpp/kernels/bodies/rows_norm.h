@@ -17,16 +17,11 @@ template <class T>
 FALCONET_INLINE T square_sum(const T* x, int64_t n, T mean) {
   using V = Vec<T>;
   const V center = V::broadcast(mean);
-  T tile[kRowTile];
   RowSum<T> sum;
-  for (int64_t at = 0; at < n; at += kRowTile) {
-    const int64_t size = n - at < kRowTile ? n - at : kRowTile;
-    for (int64_t i = 0; i < size; i += V::width) {
-      const V d = take(x + at + i, size - i) - center;
-      put(tile + i, size - i, d * d);
-    }
-    sum.add(tile, size);
-  }
+  sum.add_map(n, [&](int64_t i, int64_t left) {
+    const V d = take(x + i, left) - center;
+    return d * d;
+  });
   return sum.total();
 }
 
@@ -65,22 +60,18 @@ FALCONET_INLINE void layer_norm_grad_row(const LayerNormGradArgs& a, int64_t r, 
   const T* gamma = static_cast<const T*>(a.gamma);
   const T mean = a.rms ? T{0} : static_cast<const T*>(a.mean)[r], rstd = static_cast<const T*>(a.rstd)[r];
   const V center = V::broadcast(mean), scale = V::broadcast(rstd);
-  T g_tile[kRowTile], gn_tile[kRowTile];
   RowSum<T> g_sum, gn_sum;
-  for (int64_t at = 0; at < n; at += kRowTile) {
-    const int64_t size = n - at < kRowTile ? n - at : kRowTile;
-    for (int64_t i = 0; i < size; i += V::width) {
-      const int64_t left = size - i;
-      const V d = take(dy + at + i, left), norm = (take(x + at + i, left) - center) * scale;
-      const V g = gamma != nullptr ? d * take(gamma + at + i, left) : d;
-      put(g_tile + i, left, g);
-      put(gn_tile + i, left, g * norm);
-      if (dgamma != nullptr) put(dgamma + at + i, left, take(dgamma + at + i, left) + d * norm);
-      if (dbeta != nullptr) put(dbeta + at + i, left, take(dbeta + at + i, left) + d);
-    }
-    g_sum.add(g_tile, size);
-    gn_sum.add(gn_tile, size);
+  if (!a.rms) {
+    g_sum.add_map(n, [&](int64_t i, int64_t left) {
+      return gamma != nullptr ? take(dy + i, left) * take(gamma + i, left) : take(dy + i, left);
+    });
   }
+  gn_sum.add_map(n, [&](int64_t i, int64_t left) {
+    const V d = take(dy + i, left), norm = (take(x + i, left) - center) * scale;
+    if (dgamma != nullptr) put(dgamma + i, left, take(dgamma + i, left) + d * norm);
+    if (dbeta != nullptr) put(dbeta + i, left, take(dbeta + i, left) + d);
+    return (gamma != nullptr ? d * take(gamma + i, left) : d) * norm;
+  });
   if (a.dx == nullptr) return;
   T* dx = static_cast<T*>(a.dx) + r * n;
   const V mean_g = V::broadcast(a.rms ? T{0} : g_sum.total() / static_cast<T>(n));

@@ -1,31 +1,36 @@
 // Softmax, log-softmax, logsumexp, their gradients and cross-entropy, a row at a time (see kernels/rows.h).
 #pragma once
 
+#include <math.h>
+
 #include "kernels/bodies/math_f32.h"
-#include "kernels/bodies/math_f64.h"
 #include "kernels/bodies/rows_sums.h"
 #include "kernels/rows.h"
 
 namespace falconet::FALCONET_ISA {
 namespace {
 
+// As the micro-operations have them: float64 is the C library's function, value by value.
 FALCONET_INLINE VecF exp(VecF x) { return f32::exp(x); }
-FALCONET_INLINE VecD exp(VecD x) { return f64::exp(x); }
 FALCONET_INLINE VecF log(VecF x) { return f32::log(x); }
-FALCONET_INLINE VecD log(VecD x) { return f64::log(x); }
-
-template <class T>
-FALCONET_INLINE T exp_of(T x) {
-  T lanes[Vec<T>::width];
-  exp(Vec<T>::broadcast(x)).store(lanes);
+VecD exp(VecD x) {
+  double lanes[VecD::width];
+  x.store(lanes);
+  for (double& v : lanes) v = ::exp(v);
+  return VecD::load(lanes);
+}
+FALCONET_INLINE float exp_of(float x) {
+  float lanes[VecF::width];
+  exp(VecF::broadcast(x)).store(lanes);
   return lanes[0];
 }
-template <class T>
-FALCONET_INLINE T log_of(T x) {
-  T lanes[Vec<T>::width];
-  log(Vec<T>::broadcast(x)).store(lanes);
+FALCONET_INLINE float log_of(float x) {
+  float lanes[VecF::width];
+  log(VecF::broadcast(x)).store(lanes);
   return lanes[0];
 }
+FALCONET_INLINE double exp_of(double x) { return ::exp(x); }
+FALCONET_INLINE double log_of(double x) { return ::log(x); }
 
 // e[i] = exp(x[i] - m).
 template <class T>
@@ -54,31 +59,47 @@ FALCONET_INLINE T exp_sum(const T* x, int64_t n, T m, T* e) {
   return sum.total();
 }
 
-// Rows that fit the lanes of a block: everything stays in registers. The sum is the same tree, its other terms 0.
+// A row that fits in registers: m, exp(x - m) and their sum, which is the tree of exp_sum.
 template <class T>
-FALCONET_INLINE void softmax_short(const T* x, int64_t n, T* y) {
+struct ShortRow {
   using V = Vec<T>;
-  using Sums = Lanes<Sum<T>>;
-  constexpr int W = V::width;
-  Sums lanes;
-  V top = V::broadcast(Limits<T>::lowest);
-  for (int r = 0; r * W < n && r < Sums::regs; ++r) {
-    const int64_t left = n - r * W;
-    lanes.a[r] = left >= W ? V::load(x + r * W) : load_or<T>(x + r * W, static_cast<int>(left), Limits<T>::lowest);
-    top = max(lanes.a[r], top);
-  }
-  const T m = reduce_max(top);
-  for (int r = 0; r < Sums::regs; ++r) {
-    const int64_t left = n - r * W;
-    if (left <= 0) {
-      lanes.a[r] = V::zero();
-    } else {
-      lanes.a[r] = exp(lanes.a[r] - V::broadcast(m));
-      // Where the row is all -inf or NaN, the lanes beyond it are NaN as well, which changes nothing.
+  static constexpr int W = V::width, regs = 2 * Lanes<Sum<T>>::regs;
+  static constexpr int64_t max_width = regs * W;
+  V e[regs];
+  T m, sum;
+
+  FALCONET_INLINE ShortRow(const T* x, int64_t n) {
+    V top = V::broadcast(Limits<T>::lowest);
+    for (int r = 0; r < regs; ++r) {
+      const int64_t left = n - r * W;
+      if (left >= W) {
+        e[r] = V::load(x + r * W);
+      } else if (left > 0) {
+        e[r] = load_or<T>(x + r * W, static_cast<int>(left), Limits<T>::lowest);
+      }
+      if (left > 0) top = max(e[r], top);
     }
+    m = reduce_max(top);
+    // Lanes beyond the row hold exp(-inf) = 0; where m is infinite they are NaN, as the sum is anyway.
+    Lanes<Sum<T>> lanes;
+    for (int r = 0; r < regs; ++r) e[r] = r * W < n ? exp(e[r] - V::broadcast(m)) : V::zero();
+    for (int r = 0; r < regs / 2; ++r) lanes.a[r] = e[r] + e[r + regs / 2];
+    sum = lanes.fold();
   }
-  const V inv = V::broadcast(T{1} / lanes.fold());
-  for (int r = 0; r * W < n && r < Sums::regs; ++r) put(y + r * W, n - r * W, lanes.a[r] * inv);
+};
+
+template <class T>
+struct RowStats {
+  T m, sum;
+};
+template <class T>
+FALCONET_INLINE RowStats<T> find_stats(const T* x, int64_t n) {
+  if (n <= ShortRow<T>::max_width) {
+    const ShortRow<T> row(x, n);
+    return {row.m, row.sum};
+  }
+  const T m = row_max(x, n);
+  return {m, exp_sum<T>(x, n, m, nullptr)};
 }
 
 template <class T>
@@ -89,8 +110,12 @@ void softmax(const void* args, int64_t begin, int64_t end) {
   for (int64_t r = begin; r < end; ++r) {
     const T* x = static_cast<const T*>(a.x) + r * n;
     T* y = static_cast<T*>(a.y) + r * n;
-    if (n <= Lanes<Sum<T>>::count) {
-      softmax_short(x, n, y);
+    if (n <= ShortRow<T>::max_width) {
+      const ShortRow<T> row(x, n);
+      const V inv = V::broadcast(T{1} / row.sum);
+      for (int k = 0; k < ShortRow<T>::regs && k * V::width < n; ++k) {
+        put(y + k * V::width, n - k * V::width, row.e[k] * inv);
+      }
       continue;
     }
     const V inv = V::broadcast(T{1} / exp_sum(x, n, row_max(x, n), y));
@@ -106,8 +131,8 @@ void log_softmax(const void* args, int64_t begin, int64_t end) {
   for (int64_t r = begin; r < end; ++r) {
     const T* x = static_cast<const T*>(a.x) + r * n;
     T* y = static_cast<T*>(a.y) + r * n;
-    const T m = row_max(x, n);
-    const V shift = V::broadcast(m), log_sum = V::broadcast(log_of(exp_sum<T>(x, n, m, nullptr)));
+    const RowStats<T> s = find_stats(x, n);
+    const V shift = V::broadcast(s.m), log_sum = V::broadcast(log_of(s.sum));
     for (int64_t i = 0; i < n; i += V::width) put(y + i, n - i, (take(x + i, n - i) - shift) - log_sum);
   }
 }
@@ -118,9 +143,13 @@ void logsumexp(const void* args, int64_t begin, int64_t end) {
   const int64_t n = a.width;
   for (int64_t r = begin; r < end; ++r) {
     const T* x = static_cast<const T*>(a.x) + r * n;
-    T m = row_max(x, n);
-    if (m - m != 0) m = 0;  // infinite: inf - inf would be NaN, while exp alone gives 0 or inf
-    static_cast<T*>(a.y)[r] = m + log_of(exp_sum<T>(x, n, m, nullptr));
+    const RowStats<T> s = find_stats(x, n);
+    T* y = static_cast<T*>(a.y) + r;
+    if (s.m - s.m == 0) {
+      *y = s.m + log_of(s.sum);
+    } else {  // m is infinite and inf - inf NaN, while exp alone gives 0 or inf
+      *y = log_of(exp_sum<T>(x, n, T{0}, nullptr));
+    }
   }
 }
 
@@ -133,15 +162,8 @@ void softmax_grad(const void* args, int64_t begin, int64_t end) {
     const T* y = static_cast<const T*>(a.y) + r * n;
     const T* dy = static_cast<const T*>(a.dy) + r * n;
     T* dx = static_cast<T*>(a.dx) + r * n;
-    T tile[kRowTile];
     RowSum<T> sum;
-    for (int64_t at = 0; at < n; at += kRowTile) {
-      const int64_t size = n - at < kRowTile ? n - at : kRowTile;
-      for (int64_t i = 0; i < size; i += V::width) {
-        put(tile + i, size - i, take(dy + at + i, size - i) * take(y + at + i, size - i));
-      }
-      sum.add(tile, size);
-    }
+    sum.add_map(n, [&](int64_t i, int64_t left) { return take(dy + i, left) * take(y + i, left); });
     const V total = V::broadcast(sum.total());
     for (int64_t i = 0; i < n; i += V::width) {
       put(dx + i, n - i, take(y + i, n - i) * (take(dy + i, n - i) - total));
@@ -165,32 +187,29 @@ void log_softmax_grad(const void* args, int64_t begin, int64_t end) {
   }
 }
 
-template <class T>
-struct RowStats {
-  T m, sum, inv;
-};
-template <class T>
-FALCONET_INLINE RowStats<T> find_stats(const T* x, int64_t n) {
-  const T m = row_max(x, n), sum = exp_sum<T>(x, n, m, nullptr);
-  return {m, sum, T{1} / sum};
-}
-// Forward: keeps m and inv for the gradient where it asks for them.
+// Forward: m and 1 / sum are kept for the gradient where it asks for them.
 template <class T>
 FALCONET_INLINE RowStats<T> find_and_save_stats(const CrossEntropyArgs& a, int64_t r, const T* x) {
   const RowStats<T> s = find_stats(x, a.width);
   if (a.stats != nullptr) {
     T* saved = static_cast<T*>(a.stats) + 2 * r;
     saved[0] = s.m;
-    saved[1] = s.inv;
+    saved[1] = T{1} / s.sum;
   }
   return s;
 }
-// Backward: only m and inv are needed.
 template <class T>
-FALCONET_INLINE RowStats<T> saved_stats(const CrossEntropyArgs& a, int64_t r, const T* x) {
-  if (a.stats == nullptr) return find_stats(x, a.width);
+struct Scaling {
+  T m, inv;
+};
+template <class T>
+FALCONET_INLINE Scaling<T> saved_scaling(const CrossEntropyArgs& a, int64_t r, const T* x) {
+  if (a.stats == nullptr) {
+    const RowStats<T> s = find_stats(x, a.width);
+    return {s.m, T{1} / s.sum};
+  }
   const T* saved = static_cast<const T*>(a.stats) + 2 * r;
-  return {saved[0], T{0}, saved[1]};
+  return {saved[0], saved[1]};
 }
 
 FALCONET_INLINE int64_t label_of(const CrossEntropyArgs& a, int64_t r) {
@@ -230,7 +249,7 @@ void label_loss_grad(const void* args, int64_t begin, int64_t end) {
       for (int64_t i = 0; i < n; i += V::width) put(dx + i, n - i, v);
       continue;
     }
-    const RowStats<T> s = saved_stats(a, r, x);
+    const Scaling<T> s = saved_scaling(a, r, x);
     const T at_label = exp_of(x[label] - s.m) * s.inv;
     const V m = V::broadcast(s.m), inv = V::broadcast(s.inv), k = V::broadcast(scale);
     for (int64_t i = 0; i < n; i += V::width) put(dx + i, n - i, exp(take(x + i, n - i) - m) * inv * k);
@@ -248,17 +267,11 @@ void dense_loss(const void* args, int64_t begin, int64_t end) {
     const T* t = static_cast<const T*>(a.targets) + r * n;
     const RowStats<T> s = find_and_save_stats(a, r, x);
     const V m = V::broadcast(s.m), log_sum = V::broadcast(log_of(s.sum));
-    T tile[kRowTile];
     RowSum<T> sum;
-    for (int64_t at = 0; at < n; at += kRowTile) {
-      const int64_t size = n - at < kRowTile ? n - at : kRowTile;
-      for (int64_t i = 0; i < size; i += V::width) {
-        const V target = take(t + at + i, size - i);
-        const V term = target * (log_sum - (take(x + at + i, size - i) - m));
-        put(tile + i, size - i, select(target == V::zero(), V::zero(), term));
-      }
-      sum.add(tile, size);
-    }
+    sum.add_map(n, [&](int64_t i, int64_t left) {
+      const V target = take(t + i, left);
+      return select(target == V::zero(), V::zero(), target * (log_sum - (take(x + i, left) - m)));
+    });
     static_cast<T*>(a.loss)[r] = sum.total();
   }
 }
@@ -272,7 +285,7 @@ void dense_loss_grad(const void* args, int64_t begin, int64_t end) {
     const T* x = static_cast<const T*>(a.x) + r * n;
     const T* t = static_cast<const T*>(a.targets) + r * n;
     T* dx = static_cast<T*>(a.dx) + r * n;
-    const RowStats<T> s = saved_stats(a, r, x);
+    const Scaling<T> s = saved_scaling(a, r, x);
     const V m = V::broadcast(s.m), inv = V::broadcast(s.inv);
     const V total = V::broadcast(reduce_span<Sum<T>>(t, n));
     const V k = V::broadcast(static_cast<const T*>(a.scale)[r * a.scale_step]);

@@ -21,6 +21,15 @@ FALCONET_INLINE void put(T* p, int64_t n, Vec<T> v) {
   }
 }
 
+template <class T>
+FALCONET_INLINE typename Vec<T>::Mask lane_below(int64_t n) {
+  if constexpr (sizeof(T) == 4) {
+    return VecI::iota() < VecI::broadcast(static_cast<int>(n));
+  } else {
+    return VecL::iota() < VecL::broadcast(n);
+  }
+}
+
 // The sum of a row that comes in tiles: kRowTile elements each, the last one shorter.
 template <class T>
 struct RowSum {
@@ -34,6 +43,27 @@ struct RowSum {
     if (filled == kReduceBlock) carry();
     lanes.add(tile, n);
     filled += n;
+  }
+  // The same for values that are cheap enough to be made twice in the code: map(i, left) gives vector i, of which
+  // `left` lanes count.
+  template <class Map>
+  FALCONET_INLINE void add_map(int64_t n, const Map& map) {
+    using V = Vec<T>;
+    constexpr int W = V::width, regs = Lanes<Sum<T>>::regs;
+    for (int64_t block = 0; block < n; block += kReduceBlock) {
+      if (filled == kReduceBlock) carry();
+      filled = n - block < kReduceBlock ? n - block : kReduceBlock;
+      const int64_t end = block + filled;
+      int64_t i = block;
+      for (; i + regs * W <= end; i += regs * W) {
+        for (int r = 0; r < regs; ++r) lanes.a[r] = lanes.a[r] + map(i + r * W, W);
+      }
+      for (int r = 0; r < regs && i < end; ++r, i += W) {
+        const int64_t left = end - i;
+        const V v = map(i, left);
+        lanes.a[r] = lanes.a[r] + (left >= W ? v : select(lane_below<T>(left), v, V::zero()));
+      }
+    }
   }
   FALCONET_INLINE T total() {
     T value = lanes.fold();

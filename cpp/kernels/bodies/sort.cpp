@@ -85,8 +85,7 @@ void top_k(const void* args, int64_t begin, int64_t end) {
   for (int64_t r = begin; r < end; ++r) {
     const T* x = static_cast<const T*>(a.x) + r * a.n;
     void* scratch = static_cast<char*>(a.scratch) + r * scratch_bytes;
-    const auto* best =
-        a.k <= kInsertionK ? best_entries(x, a.n, a.k, scratch) : sorted_entries(x, a.n, true, scratch);
+    const auto* best = a.k <= kInsertionK ? best_entries(x, a.n, a.k, scratch) : sorted_entries(x, a.n, true, scratch);
     for (int64_t j = 0; j < a.k; ++j) {
       const int64_t i = best[j].index();
       if (a.y != nullptr) static_cast<T*>(a.y)[r * a.k + j] = x[i];

@@ -26,6 +26,7 @@
 //                                       [0, bits of I)
 //   reduce_add(v)                       lanes j and j + width / 2 are added, then j and j + width / 4, and so on
 //   reduce_min(v), reduce_max(v)        the same tree
+//   reduce_add_rows(v)                  F: v[0 .. width): lane i is reduce_add(v[i])
 //   m & n, m | n, m ^ n, ~m, any(m), all(m)                   masks
 //   lanes(Mask32) -> Vec<int32_t> of 0 / -1, lanes(Mask64) -> Vec<int64_t>
 //   transpose(v)                        F: v[0 .. width), in place: lane j of v[i] becomes lane i of v[j]

@@ -191,12 +191,12 @@ FALCONET_INLINE Vec<int64_t> round_to_int(Vec<double> a) {
   return {_mm256_sub_epi64(_mm256_castpd_si256(_mm256_add_pd(a.v, magic)), _mm256_castpd_si256(magic))};
 }
 FALCONET_INLINE Vec<int64_t> to_int(Vec<double> a) { return round_to_int(trunc(a)); }
-// The upper half as a multiple of 2^32, exact, plus the lower half: one rounding in the last addition.
+// The halves are put into the fractions of doubles of known exponents, which are then taken off again: all exact but the
+// last addition. The sign bit of the upper half is flipped, which adds 2^63.
 FALCONET_INLINE Vec<double> to_float(Vec<int64_t> a) {
-  // 2^84 + 2^63 with the upper half (its sign flipped) in the fraction at weight 2^32; 2^52 with the lower half.
-  const __m256i hi = _mm256_xor_si256(_mm256_srli_epi64(a.v, 32), _mm256_set1_epi64x(0x4530000080000000));
-  const __m256i lo = _mm256_blend_epi32(a.v, _mm256_set1_epi64x(0x4330000000000000), 0xAA);
-  const __m256d upper = _mm256_sub_pd(_mm256_castsi256_pd(hi), _mm256_set1_pd(19342813118337666422669312.0));
+  const __m256i hi = _mm256_xor_si256(_mm256_srli_epi64(a.v, 32), _mm256_castpd_si256(_mm256_set1_pd(0x1p84 + 0x1p63)));
+  const __m256i lo = _mm256_blend_epi32(a.v, _mm256_castpd_si256(_mm256_set1_pd(0x1p52)), 0xAA);
+  const __m256d upper = _mm256_sub_pd(_mm256_castsi256_pd(hi), _mm256_set1_pd(0x1p84 + 0x1p63 + 0x1p52));
   return {_mm256_add_pd(upper, _mm256_castsi256_pd(lo))};
 }
 FALCONET_INLINE Vec<double> widen_lo(Vec<float> a) { return {_mm256_cvtps_pd(_mm256_castps256_ps128(a.v))}; }
@@ -409,6 +409,27 @@ FALCONET_INLINE void transpose(Vec<double>* x) {
   x[1].v = _mm256_permute2f128_pd(b, d, 0x20);
   x[2].v = _mm256_permute2f128_pd(a, c, 0x31);
   x[3].v = _mm256_permute2f128_pd(b, d, 0x31);
+}
+
+// Each step halves two registers at once; the pairs are chosen so that the rows come out in order.
+FALCONET_INLINE Vec<float> reduce_add_rows(const Vec<float>* x) {
+  const auto quarters = [](__m256 u, __m256 v) {
+    return _mm256_add_ps(_mm256_permute2f128_ps(u, v, 0x20), _mm256_permute2f128_ps(u, v, 0x31));
+  };
+  const auto pairs = [](__m256 u, __m256 v) {
+    const __m256d a = _mm256_castps_pd(u), b = _mm256_castps_pd(v);
+    return _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(a, b)), _mm256_castpd_ps(_mm256_unpackhi_pd(a, b)));
+  };
+  const __m256 a = pairs(quarters(x[0].v, x[4].v), quarters(x[1].v, x[5].v));
+  const __m256 b = pairs(quarters(x[2].v, x[6].v), quarters(x[3].v, x[7].v));
+  return {_mm256_add_ps(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xDD))};
+}
+FALCONET_INLINE Vec<double> reduce_add_rows(const Vec<double>* x) {
+  const auto pairs = [](__m256d u, __m256d v) {
+    return _mm256_add_pd(_mm256_permute2f128_pd(u, v, 0x20), _mm256_permute2f128_pd(u, v, 0x31));
+  };
+  const __m256d a = pairs(x[0].v, x[2].v), b = pairs(x[1].v, x[3].v);
+  return {_mm256_add_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b))};
 }
 
 }  // namespace falconet::FALCONET_ISA

@@ -383,4 +383,34 @@ FALCONET_INLINE void transpose(Vec<double>* x) {
   }
 }
 
+// Each step halves two registers at once; the pairs are chosen so that the rows come out in order.
+FALCONET_INLINE Vec<float> reduce_add_rows(const Vec<float>* x) {
+  const auto eighths = [](__m512 u, __m512 v) {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(u, v, 0x44), _mm512_shuffle_f32x4(u, v, 0xEE));
+  };
+  const auto quarters = [](__m512 u, __m512 v) {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(u, v, 0x88), _mm512_shuffle_f32x4(u, v, 0xDD));
+  };
+  const auto pairs = [](__m512 u, __m512 v) {
+    const __m512d a = _mm512_castps_pd(u), b = _mm512_castps_pd(v);
+    return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+  };
+  __m512 s[4];
+  FALCONET_UNROLL
+  for (int i = 0; i < 4; ++i) s[i] = quarters(eighths(x[i].v, x[i + 4].v), eighths(x[i + 8].v, x[i + 12].v));
+  const __m512 a = pairs(s[0], s[1]), b = pairs(s[2], s[3]);
+  return {_mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xDD))};
+}
+FALCONET_INLINE Vec<double> reduce_add_rows(const Vec<double>* x) {
+  const auto quarters = [](__m512d u, __m512d v) {
+    return _mm512_add_pd(_mm512_shuffle_f64x2(u, v, 0x44), _mm512_shuffle_f64x2(u, v, 0xEE));
+  };
+  const auto pairs = [](__m512d u, __m512d v) {
+    return _mm512_add_pd(_mm512_shuffle_f64x2(u, v, 0x88), _mm512_shuffle_f64x2(u, v, 0xDD));
+  };
+  const __m512d a = pairs(quarters(x[0].v, x[2].v), quarters(x[4].v, x[6].v));
+  const __m512d b = pairs(quarters(x[1].v, x[3].v), quarters(x[5].v, x[7].v));
+  return {_mm512_add_pd(_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b))};
+}
+
 }  // namespace falconet::FALCONET_ISA

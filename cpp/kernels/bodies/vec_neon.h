@@ -320,4 +320,12 @@ FALCONET_INLINE void transpose(Vec<double>* x) {
   x[1].v = b;
 }
 
+FALCONET_INLINE Vec<float> reduce_add_rows(const Vec<float>* x) {
+  const auto pairs = [](float32x4_t u, float32x4_t v) {
+    return vaddq_f32(vcombine_f32(vget_low_f32(u), vget_low_f32(v)), vcombine_f32(vget_high_f32(u), vget_high_f32(v)));
+  };
+  return {vpaddq_f32(pairs(x[0].v, x[1].v), pairs(x[2].v, x[3].v))};
+}
+FALCONET_INLINE Vec<double> reduce_add_rows(const Vec<double>* x) { return {vpaddq_f64(x[0].v, x[1].v)}; }
+
 }  // namespace falconet::FALCONET_ISA

@@ -170,7 +170,21 @@ def linear(x: Any) -> Any:
     return x
 
 
-_FUNCTIONS = (relu, relu6, leaky_relu, softmax, log_softmax, sparsemax, elu, selu, celu, gelu, glu, sigmoid, hard_sigmoid)
+_FUNCTIONS = (
+    relu,
+    relu6,
+    leaky_relu,
+    softmax,
+    log_softmax,
+    sparsemax,
+    elu,
+    selu,
+    celu,
+    gelu,
+    glu,
+    sigmoid,
+    hard_sigmoid,
+)
 _FUNCTIONS += (log_sigmoid, sparse_sigmoid, silu, hard_silu, tanh, hard_tanh, tanh_shrink, soft_shrink, hard_shrink)
 _FUNCTIONS += (threshold, softplus, sparse_plus, squareplus, softsign, exponential, mish, linear)
 swish, hard_swish = silu, hard_silu

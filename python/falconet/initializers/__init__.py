@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..random import SeedGenerator
 from ..saving.identifiers import names_of, resolve
 from ..saving.registration import register_builtin
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
@@ -46,6 +47,7 @@ _NAMES = names_of(
     OrthogonalInitializer=Orthogonal,
     STFTInitializer=STFT,
 )
+register_builtin(SeedGenerator, "random")
 for _cls in (Identity, Orthogonal, STFT):
     register_builtin(_cls, "initializers", f"{_cls.__name__}Initializer")
 
@@ -70,7 +72,9 @@ def get(identifier: Any) -> Any:
 def _from_array(value: Any) -> Any:
     def initialize(shape: tuple[int, ...], dtype: Any = None) -> Any:
         if tuple(shape) != tuple(value.shape):
-            raise ValueError(f"[initializers.get] the array given has shape {tuple(value.shape)}, the variable {tuple(shape)}.")
+            raise ValueError(
+                f"[initializers.get] the array given has shape {tuple(value.shape)}, the variable {tuple(shape)}."
+            )
         return ops.convert_to_tensor(value, dtype=dtype)
 
     return initialize
@@ -83,5 +87,6 @@ __all__ = [
     *("IdentityInitializer", "OrthogonalInitializer", "STFTInitializer"),
     *("constant", "zeros", "ones", "identity", "stft", "orthogonal", "random_normal", "random_uniform"),
     *("truncated_normal", "variance_scaling", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform"),
-    *("lecun_normal", "lecun_uniform", "compute_fans", "serialize", "deserialize", "get"),
+    *("lecun_normal", "lecun_uniform", "serialize", "deserialize", "get"),
 ]
+__all__ += ["compute_fans"]

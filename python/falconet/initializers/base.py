@@ -14,7 +14,9 @@ class Initializer(Configurable):
     """
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        raise NotImplementedError(f"[{type(self).__name__}] write `__call__(self, shape, dtype=None)` in your initializer.")
+        raise NotImplementedError(
+            f"[{type(self).__name__}] write `__call__(self, shape, dtype=None)` in your initializer."
+        )
 
     def clone(self) -> Initializer:
         """An initializer made from the same arguments; where no seed was given it draws its own."""

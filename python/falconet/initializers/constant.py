@@ -80,7 +80,9 @@ class STFT(Initializer):
         periodic: whether a named window is periodic (for analysis) rather than symmetric.
     """
 
-    def __init__(self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False):
+    def __init__(
+        self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False
+    ):
         if side not in ("real", "imag"):
             raise ValueError(f"[STFT] `side` is {side!r}; it must be 'real' or 'imag'.")
         if isinstance(window, str) and window not in _COSINE_WINDOWS:

@@ -128,7 +128,9 @@ class VarianceScaling(RandomInitializer):
             return random.uniform(shape, minval=-limit, maxval=limit, dtype=dtype, seed=self.seed)
         if self.distribution == "untruncated_normal":
             return random.normal(shape, stddev=math.sqrt(variance), dtype=dtype, seed=self.seed)
-        return random.truncated_normal(shape, stddev=math.sqrt(variance) / _TRUNCATED_STDDEV, dtype=dtype, seed=self.seed)
+        return random.truncated_normal(
+            shape, stddev=math.sqrt(variance) / _TRUNCATED_STDDEV, dtype=dtype, seed=self.seed
+        )
 
 
 class GlorotUniform(VarianceScaling):

@@ -15,9 +15,14 @@ class CallState(threading.local):
     def __init__(self) -> None:
         self.entry: Any = None
         self.training: bool | None = None
+        self.layer: Any = None  # the innermost layer being called
+        self.weight_budget: int | None = None  # while a file is loaded: how many numbers weights may still have
 
 
 state = CallState()
+
+# Counts public attributes set on built layers, anywhere: compiled programs were traced with the old values, so they compare.
+version = [0]
 
 
 def get_mask(x: Any) -> Any:

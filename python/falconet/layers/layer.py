@@ -141,7 +141,8 @@ class Layer(Stateful, Configurable):
     # --- building ----------------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any = None) -> None:
-        """Creates the weights. The default builds sub-layers by tracing `call` on inputs of the given shape(s)."""
+        """Creates the weights. The default builds sub-layers by tracing `call` on inputs of the given shape(s), with None
+        for unknown sizes."""
         self._check_initialized()
         if any(not layer.built for layer in self._layers) and input_shape is not None:
             inputs = tree.map_shape_structure(lambda s: KerasTensor(s, dtype=self.input_dtype), input_shape)
@@ -242,7 +243,7 @@ class Layer(Stateful, Configurable):
         signature = signature_of(self.call, skip=1)
         arguments = signature.bind(args, kwargs)
         first = next(iter(arguments.values()), None)
-        outer_entry, outer_training = state.entry, state.training
+        outer_entry, outer_training, outer_layer = state.entry, state.training, state.layer
         training = arguments.get("training")
         if training is None:
             training = outer_training if outer_training is not None else signature.defaults.get("training")
@@ -258,7 +259,7 @@ class Layer(Stateful, Configurable):
         if outer_entry is None:
             state.entry = self
             self._clear_losses()
-        state.training = training
+        state.training, state.layer = training, self
         try:
             with name_scope(self.name, caller=self):
                 self._maybe_build(arguments)
@@ -271,10 +272,12 @@ class Layer(Stateful, Configurable):
                 raise
             raise named from error
         finally:
-            state.entry, state.training = outer_entry, outer_training
+            state.entry, state.training, state.layer = outer_entry, outer_training, outer_layer
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):
-                self.add_loss(self.activity_regularizer(output))
+                loss = self.activity_regularizer(output)
+                rows = output.shape[0] if output.shape else 1
+                self.add_loss(ops.divide(loss, max(rows, 1)))  # the same strength for every batch size
         self._propagate_masks(first, kwargs.get("mask"), outputs)
         return outputs
 

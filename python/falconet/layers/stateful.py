@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Sequence
 
 import numpy as np
 
 from falconet import constraints, dtypes, initializers, regularizers
+from falconet.layers import call_state
 from falconet.layers.tracking import PLAIN, TrackedDict, TrackedList, TrackedSet, Tracker
 from falconet.naming import current_path, name_scope
 from falconet.variables import Variable
@@ -18,6 +20,7 @@ class Stateful:
     """Owns variables and other stateful objects, found as they are set as attributes. `Layer` adds what is computed."""
 
     _is_layer = True
+    _not_computed = frozenset({"built", "name"})  # attributes that change nothing about what call() computes
     name: str
     built: bool
     _path: str | None
@@ -34,6 +37,8 @@ class Stateful:
         elif value is None and name in self.__dict__:
             self._release(name, self.__dict__[name])
         object.__setattr__(self, name, value)
+        if name[0] != "_" and name not in self._not_computed and self.__dict__.get("built"):
+            call_state.version[0] += 1
 
     def __delattr__(self, name: str) -> None:
         value = self.__dict__.get(name)
@@ -88,6 +93,7 @@ class Stateful:
     def trainable(self, value: bool) -> None:
         value = bool(value)
         self._trainable = value
+        call_state.version[0] += 1
         for variable in self._tracker.trainable:
             variable.trainable = value
         for layer in self._layers:
@@ -158,6 +164,10 @@ class Stateful:
         shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
         if any(d is None or int(d) < 0 for d in shape):
             raise ValueError(f"[{self.label}] add_weight: `shape` must be known sizes, got {shape} for {name!r}.")
+        if call_state.state.weight_budget is not None:
+            call_state.state.weight_budget -= math.prod(shape)
+            if call_state.state.weight_budget < 0:
+                raise ValueError(f"[{self.label}] weight {name!r} of shape {shape} is larger than what the file holds.")
         dtype = dtypes.standardize_dtype(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"
@@ -169,9 +179,9 @@ class Stateful:
                 trainable=trainable,
                 autocast=autocast,
                 aggregation=aggregation,
-                name=name or "variable",
+                name=name,
             )
-            variable._path = f"{current_path()}/{variable.name}"
+            variable.path = f"{current_path()}/{variable.name}"
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient

@@ -183,9 +183,7 @@ class BinaryCrossentropy(_Named):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            reduction, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis
-        )
+        super().__init__(reduction, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
 
 
 class BinaryFocalCrossentropy(_Named):
@@ -225,9 +223,7 @@ class CategoricalCrossentropy(_Named):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            reduction, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis
-        )
+        super().__init__(reduction, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
 
 
 class CategoricalFocalCrossentropy(_Named):

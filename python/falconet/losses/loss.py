@@ -35,7 +35,9 @@ class Loss(Configurable):
 
     _keeps_integer_targets = False  # class indices stay integers, instead of being cast to `dtype`
 
-    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    ) -> None:
         self.name = name or auto_name(type(self).__name__)
         self.reduction = check_reduction(reduction)
         self._dtype = dtype_policies.get(dtype or floatx()).compute_dtype
@@ -111,7 +113,11 @@ def apply_mask(sample_weight: Any, mask: Any, dtype: str, reduction: str | None)
 
 
 def reduce_weighted_values(
-    values: Any, sample_weight: Any = None, mask: Any = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    values: Any,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: str | None = "sum_over_batch_size",
+    dtype: Any = None,
 ) -> Any:
     """Weighted values to one number (or to weighted values, where `reduction` is "none")."""
     values = ops.convert_to_tensor(values, dtype=dtype)

@@ -68,7 +68,7 @@ def circle(
     gamma: float = 80,
     margin: float = 0.4,
 ) -> Any:
-    """softplus(logsumexp over pairs of one class + logsumexp over pairs of two), weighted pairs (Sun et al. 2020, eq. 6).
+    """softplus(logsumexp over pairs of one class + logsumexp over pairs of two) (Sun et al. 2020, eq. 6).
 
     Args:
         y_true: (batch,) class indices.

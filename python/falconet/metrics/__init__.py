@@ -77,9 +77,32 @@ from .of_losses import (
 from .reduction import Mean, MeanMetricWrapper, Sum
 from .scores import F1Score, FBetaScore, R2Score
 
-_CLASSES = (Mean, Sum, Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy)
-_CLASSES += (SparseTopKCategoricalAccuracy, AUC, FalseNegatives, FalsePositives, TrueNegatives, TruePositives, Precision)
-_CLASSES += (Recall, PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity, BinaryIoU)
+_CLASSES = (
+    Mean,
+    Sum,
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+)
+_CLASSES += (
+    SparseTopKCategoricalAccuracy,
+    AUC,
+    FalseNegatives,
+    FalsePositives,
+    TrueNegatives,
+    TruePositives,
+    Precision,
+)
+_CLASSES += (
+    Recall,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    BinaryIoU,
+)
 _CLASSES += (IoU, MeanIoU, OneHotIoU, OneHotMeanIoU, BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge)
 _CLASSES += (ConcordanceCorrelation, CosineSimilarity, Hinge, KLDivergence, LogCoshError, MeanAbsoluteError, F1Score)
 _CLASSES += (MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, PearsonCorrelation, Poisson)
@@ -114,7 +137,20 @@ def get(identifier: Any) -> Any:
 
 
 __all__ = ["Metric", "MeanMetricWrapper", *(c.__name__ for c in _CLASSES), *(f.__name__ for f in _FUNCTIONS)]
-__all__ += ["binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy", "categorical_hinge", "hinge"]
-__all__ += ["categorical_focal_crossentropy", "huber", "kl_divergence", "log_cosh", "mean_absolute_error", "squared_hinge"]
+__all__ += [
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_hinge",
+    "hinge",
+]
+__all__ += [
+    "categorical_focal_crossentropy",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "squared_hinge",
+]
 __all__ += ["mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "poisson"]
 __all__ += ["sparse_categorical_crossentropy", "serialize", "deserialize", "get"]

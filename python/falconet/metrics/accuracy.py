@@ -99,7 +99,5 @@ class SparseTopKCategoricalAccuracy(NamedMean):
 
     _fn, _name, _direction = sparse_top_k_categorical_accuracy, "sparse_top_k_categorical_accuracy", "up"
 
-    def __init__(
-        self, k: int = 5, name: str | None = None, dtype: Any = None, from_sorted_ids: bool = False
-    ) -> None:
+    def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None, from_sorted_ids: bool = False) -> None:
         super().__init__(name, dtype, k=k, from_sorted_ids=from_sorted_ids)

@@ -54,7 +54,9 @@ def _prepare(
         y_pred = ops.where(chosen > 0, y_pred, ops.full_like(y_pred, _NEVER))
     if class_id is not None:
         if len(y_pred.shape) == 1:
-            raise ValueError(f"[{owner}] `class_id` needs `y_pred` of shape (batch, classes); it has {tuple(y_pred.shape)}.")
+            raise ValueError(
+                f"[{owner}] `class_id` needs `y_pred` of shape (batch, classes); it has {tuple(y_pred.shape)}."
+            )
         y_true, y_pred = (y[..., class_id : class_id + 1] for y in (y_true, y_pred))
     if weight is not None:
         weight = ops.broadcast_to(weight, y_pred.shape)
@@ -87,10 +89,10 @@ class ConfusionMetric(Metric):
     _counts: tuple[str, ...]
     thresholds: Any
 
-    def _make_counts(self, shape: tuple[int, ...]) -> None:
+    def _make_counts(self, shape: tuple[int, ...], name: str | None = None) -> None:
         self._even = are_even(self.thresholds)
-        for name in self._counts:
-            setattr(self, name, self.add_variable(shape, "zeros", name=name))
+        for count in self._counts:
+            setattr(self, count, self.add_variable(shape, "zeros", name=name or count))
 
     def _update_counts(
         self,
@@ -135,7 +137,7 @@ class _Count(ConfusionMetric):
         super().__init__(dtype, name)
         self._thresholds_given = thresholds
         self.thresholds = read_thresholds(thresholds, 0.5, type(self).__name__)
-        self._make_counts((len(self.thresholds),))
+        self._make_counts((len(self.thresholds),), "accumulator")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         self._update_counts(y_true, y_pred, sample_weight)

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import dtype_policies, initializers, ops
 from ..config import floatx
-from ..naming import auto_name, name_scope
+from ..naming import auto_name
 from ..saving.configurable import Configurable
 from ..variables import Variable
 
@@ -40,7 +40,9 @@ class Metric(Configurable):
     def _own(self, store: str, value: Any) -> None:
         owned = self.__dict__.get(store)
         if owned is None:
-            raise RuntimeError(f"[{type(self).__name__}] call `super().__init__()` first in the `__init__` of your metric.")
+            raise RuntimeError(
+                f"[{type(self).__name__}] call `super().__init__()` first in the `__init__` of your metric."
+            )
         if not any(value is known for known in owned):
             owned.append(value)
 
@@ -66,19 +68,21 @@ class Metric(Configurable):
             aggregation: how replicas of the state combine in data-parallel training.
             name: its name.
         """
-        with name_scope(self.name.replace("/", ">")):
-            variable = Variable(
-                initializer=initializers.get(initializer or "zeros"),
-                shape=tuple(shape),
-                dtype=dtype or floatx(),
-                trainable=False,
-                aggregation=aggregation,
-                name=name,
-            )
+        variable = Variable(
+            initializer=initializers.get(initializer or "zeros"),
+            shape=tuple(shape),
+            dtype=dtype or floatx(),
+            trainable=False,
+            aggregation=aggregation,
+            name=name,
+        )
+        variable.path = f"{self.name.replace('/', '>')}/{variable.name}"
         self._own("_variables", variable)
         return variable
 
-    def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Variable:
+    def add_weight(
+        self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+    ) -> Variable:
         """Make a variable of the state (`add_variable` under its other name)."""
         return self.add_variable(shape, initializer, dtype=dtype, name=name)
 

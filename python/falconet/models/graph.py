@@ -94,9 +94,9 @@ class Graph:
         if call is None:
             operation = record.operation
             if not isinstance(operation, Layer):
-                operation = getattr(record, "op_call", None)
-                if operation is None:
-                    operation = record.op_call = OpCall(record.operation)
+                if record.op_call is None:
+                    record.op_call = OpCall(record.operation)
+                operation = record.op_call
             parents = [self._sources.get(id(x), x) for x in tree.flatten((record.args, record.kwargs)) if _symbolic(x)]
             call = Call(operation, record.args, record.kwargs, tree.flatten(record.outputs), parents)
             self._calls[id(record)] = call

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from falconet import ops, tree
-from falconet.layers.call_state import masks_of, state
+import numpy as np
+
+from falconet import tree
+from falconet._core import Tensor
+from falconet.layers import call_state
+from falconet.layers.call_state import state
 from falconet.layers.layer import Layer
 from falconet.models.trainer import Trainer
 from falconet.tracing import KerasTensor, Program, in_trace, tape_active
+
+
+_ARRAYS = frozenset({np.ndarray, Tensor})
+_LOOP_STATE = {"stop_training", "optimizer", "loss", "compiled", "history", "run_eagerly", "steps_per_execution", "jit_compile"}
 
 
 def _functional_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -31,6 +39,8 @@ class Model(Trainer, Layer):
     2
     """
 
+    _not_computed = Layer._not_computed | _LOOP_STATE
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _functional_arguments(args, kwargs):
             from falconet.models.functional import Functional
@@ -39,8 +49,8 @@ class Model(Trainer, Layer):
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._graph: Any = None
-        self._inference: Any = None
+        object.__setattr__(self, "_graph", None)
+        object.__setattr__(self, "_inference", None)
         inputs = outputs = None
         if _functional_arguments(args, kwargs):
             inputs = kwargs.pop("inputs", None) if not args else args[0]
@@ -66,33 +76,34 @@ class Model(Trainer, Layer):
         for layer in graph.layers:
             if not self._tracker.holds(layer):
                 self._tracker.layers.append(layer)
-        self._inference = None
+        object.__setattr__(self, "_inference", None)
         self.built = True
 
     # --- calling -----------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         inference = self.__dict__.get("_inference")
-        if inference is not None and len(args) == 1 and not kwargs and state.entry is None:
-            x = args[0]
-            if not isinstance(x, (KerasTensor, list, tuple, dict)) and not in_trace() and not tape_active():
-                return inference(x)
+        if inference and len(args) == 1 and not kwargs and type(args[0]) in _ARRAYS and not in_trace():
+            if inference[0] == call_state.version[0] and state.entry is None and not tape_active():
+                return inference[1](args[0])
+            object.__setattr__(self, "_inference", None)
         outputs = super().__call__(*args, **kwargs)
-        if inference is None and self._graph is not None and "_inference" in self.__dict__:
-            self._inference = self._make_inference()
+        if self._graph is not None and self._inference is None:
+            object.__setattr__(self, "_inference", self._make_inference())
         return outputs
 
     def _make_inference(self) -> Any:
-        """A compiled function for `model(array)`, or False where calling the layers one by one could be told apart from it:
-        layers written by users may look at values, and masks and losses have to be left on tensors and layers."""
+        """A compiled function for `model(array)`, with the version of the layers it was traced from; or False where calling
+        the layers one by one could be told apart from it: layers written by users may look at values, and masks and losses
+        have to be left on tensors and layers."""
         own = all(type(layer).__module__.startswith("falconet.") for layer in self._flatten_layers())
         plain = len(self._graph.inputs) == 1 and not any(
             layer.activity_regularizer is not None or type(layer).__name__ in ("Masking", "Lambda")
             or getattr(layer, "mask_zero", False) for layer in self._flatten_layers()
         )  # fmt: skip
-        if not own or not plain:
-            return None
-        return Program(lambda x: Layer.__call__(self, x))
+        if not own or not plain or state.training:
+            return False
+        return call_state.version[0], Program(lambda x: Layer.__call__(self, x))
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if self._graph is None:
@@ -189,17 +200,6 @@ class Model(Trainer, Layer):
 
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
-    # --- building ----------------------------------------------------------------------------------------------------
-
-    def build(self, input_shape: Any = None) -> None:
-        """Creates the weights for inputs of the given shape(s), None for unknown sizes."""
-        if self._graph is not None:
-            return
-        if input_shape is None:
-            raise ValueError(f"[{self.label}] build: pass the shape of the input, such as (None, 8).")
-        inputs = tree.map_shape_structure(lambda s: KerasTensor(tuple(s), dtype=self.input_dtype), input_shape)
-        self.compute_output_spec(inputs)
-
     # --- configuration -----------------------------------------------------------------------------------------------
 
     def to_json(self, **kwargs: Any) -> str:
@@ -254,6 +254,3 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     from falconet.saving.serialization import deserialize_keras_object
 
     return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
-
-
-__all__ = ["Model", "masks_of", "model_from_json", "ops"]

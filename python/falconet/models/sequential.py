@@ -25,6 +25,8 @@ class Sequential(Model):
     49
     """
 
+    builds_from_shape = True
+
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(trainable=trainable, name=name)
         if layers is not None and not isinstance(layers, (list, tuple)):
@@ -51,9 +53,14 @@ class Sequential(Model):
             raise ValueError(f"[{self.label}] add: there is a layer named {layer.name!r} already; give this one another name.")
         if isinstance(layer, InputLayer) and stack:
             raise ValueError(f"[{self.label}] add: an Input must come first, but the model has {len(stack)} layer(s) already.")
+        graph = self._graph
         stack.append(layer)
         self._forget_graph()
-        if rebuild:
+        if rebuild and graph is not None:  # one more call on top of those already made
+            self._check_single_input(layer)
+            with name_scope(self.name, caller=self):
+                self._set_graph(Graph(graph.inputs_struct, layer(graph.outputs_struct), self.name))
+        elif rebuild:
             self._maybe_rebuild()
 
     def pop(self, rebuild: bool = True) -> Any:
@@ -67,8 +74,7 @@ class Sequential(Model):
         return layer
 
     def _forget_graph(self) -> None:
-        self._graph = None
-        self._inference = None
+        object.__setattr__(self, "_graph", None)
         self.built = False
         self._invalidate_programs()
 

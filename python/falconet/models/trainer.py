@@ -13,9 +13,10 @@ from falconet import ops, optimizers, tree
 from falconet.layers import call_state
 from falconet.models import fitting
 from falconet.models.compiled import CompiledLoss, CompiledMetrics
-from falconet.models.data import as_arrays, class_weights, pack_x_y_sample_weight, unpack_x_y_sample_weight
+from falconet.models.data import as_arrays, class_weights
 from falconet.models.programs import make_program
 from falconet.tracing import GradientTape
+from falconet.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 
 class Trainer:
@@ -32,7 +33,7 @@ class Trainer:
         self.steps_per_execution = 1
         self._initial_epoch: int | None = None
         state = {"_compile_loss": None, "_compile_metrics": None, "_loss_tracker": None, "_compile_config": None}
-        for name, value in {**state, "_programs": {}, "_predict_one": None}.items():
+        for name, value in {**state, "_programs": {}, "_predict_one": None, "_predict_version": -1}.items():
             object.__setattr__(self, name, value)  # none of it is state of the layer
 
     # --- compile -----------------------------------------------------------------------------------------------------
@@ -241,16 +242,12 @@ class Trainer:
 
     def _program(self, kind: str) -> Any:
         """The compiled step "train", "test" or "predict", made again where the model has changed since."""
-        key = (call_state.mutations(), self.run_eagerly, tuple(v.trainable for v in self.variables))
+        key = (call_state.version[0], self.run_eagerly, tuple(v.trainable for v in self.variables))
         held = self._programs.get(kind)
         if held is None or held[0] != key:
             step = {"train": self._train_data, "test": self._test_data, "predict": self._predict_data}[kind]
             held = self._programs[kind] = (key, make_program(step, eager=self.run_eagerly))
         return held[1]
-
-    make_train_function = make_test_function = make_predict_function = lambda self, force=False: (
-        self._invalidate_programs() if force else None
-    )
 
     # --- loops -------------------------------------------------------------------------------------------------------
 
@@ -328,7 +325,7 @@ class Trainer:
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch, as NumPy arrays."""
         predict = self._predict_one
-        if predict is not None and self._predict_version is call_state.version[0]:
+        if predict is not None and self._predict_version == call_state.version[0]:
             return predict(x)
         return self._first_predict_on_batch(x)
 

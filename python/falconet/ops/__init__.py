@@ -29,3 +29,16 @@ from .numpy import *  # noqa: F403
 from .ordering import in_top_k, segment_max, segment_min, segment_prod, segment_sum, top_k
 from .reductions import logsumexp
 from .shaping import unstack
+
+__all__ = sorted(
+    {
+        *numpy.__all__,
+        *nn.__all__,
+        *linalg.__all__,
+        "associative_scan", "cast", "cdist", "cond", "convert_to_numpy", "convert_to_tensor", "custom_gradient", "dtype",
+        "erf", "erfc", "erfinv", "extract_sequences", "fori_loop", "in_top_k", "is_tensor", "logsumexp", "map",
+        "rearrange", "rsqrt", "saturate_cast", "scan", "scatter", "scatter_update", "segment_max", "segment_min",
+        "segment_prod", "segment_sum", "shape", "slice", "slice_update", "stop_gradient", "switch", "top_k", "unstack",
+        "vectorized_map", "while_loop",
+    }
+)  # fmt: skip

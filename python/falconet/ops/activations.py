@@ -40,7 +40,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 
 def relu6(x: Any) -> Any:
     """min(max(x, 0), 6)."""
-    return core.minimum(core.relu(x), 6)
+    return core.minimum(core.relu(floating(x)), 6)
 
 
 def leaky_relu(x: Any, negative_slope: Any = 0.2) -> Any:
@@ -104,7 +104,7 @@ def softsign(x: Any) -> Any:
 
 def hard_sigmoid(x: Any) -> Any:
     """min(max(x + 3, 0), 6) / 6."""
-    return relu6(floating(x) + 3) / 6
+    return relu6(core.add(x, 3.0)) / 6
 
 
 def hard_silu(x: Any) -> Any:
@@ -123,7 +123,7 @@ def hard_tanh(x: Any) -> Any:
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     """x where |x| > threshold, 0 elsewhere."""
-    x = tensor(x)
+    x = floating(x)
     return core.where(core.greater(core.abs(x), threshold), x, 0)
 
 

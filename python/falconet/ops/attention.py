@@ -61,5 +61,5 @@ def dot_product_attention(
         logits = core.where(mask, logits, 0.7 * dtype_range(wide)[0])
     shares = tensor(core.softmax(logits, axis=-1), kind)
     shares = core.reshape(shares, shape=(b, k, n // k * t, s))
-    mixed = core.matmul(shares, core.transpose(value, axes=(0, 2, 1, 3)))
+    mixed = tensor(core.matmul(shares, core.transpose(value, axes=(0, 2, 1, 3))), kind)
     return core.transpose(core.reshape(mixed, shape=(b, n, t, value.shape[3])), axes=(0, 2, 1, 3))

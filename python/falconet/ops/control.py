@@ -5,7 +5,8 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
-from ..tracing import cond, custom_gradient, grad, scan, while_loop
+from ..control_flow import cond, custom_gradient, scan, while_loop
+from ..tracing import grad
 from ..tree import flatten, map_structure
 from .basic import core, size_of, symbolic, tensor
 from .shaping import concatenate, expand_dims, flip, part

@@ -64,6 +64,8 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
     if kwargs.keys() - {"optimize"}:
         raise ValueError(f"[einsum] unknown arguments: {sorted(kwargs.keys() - {'optimize'})}.")
     xs = common(*operands)
+    if xs[0].dtype == "int8":
+        xs = [core.cast(x, dtype="int32") for x in xs]  # products of bytes do not fit into bytes
     terms, output = _parse(subscripts, tuple(len(x.shape) for x in xs))
     sizes = _sizes(subscripts, terms, xs)
     pairs = [_own_diagonals(term, x) for term, x in zip(terms, xs, strict=True)]

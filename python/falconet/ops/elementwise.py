@@ -243,7 +243,7 @@ def ldexp(x1: Any, x2: Any) -> Any:
 
 def gcd(x1: Any, x2: Any) -> Any:
     """The greatest common divisor (Euclid), of the magnitudes; gcd(0, 0) = 0."""
-    from ..tracing import while_loop
+    from ..control_flow import while_loop
 
     x1, x2 = _integers("gcd", x1, x2)
     x1, x2 = x1 + x2 * 0, x2 + x1 * 0  # both of the broadcast shape, which a loop's variables keep

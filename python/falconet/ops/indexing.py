@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from ..dtypes import INTEGERS, standardize_dtype
@@ -24,9 +25,109 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     return core.take_along_axis(x, indices, axis=axis)
 
 
+@symbolic
 def get_item(x: Any, key: Any) -> Any:
-    """x[key]: integers, slices, None, Ellipsis and tensors of indices."""
-    return tensor(x)[key]
+    """x[key] with NumPy's meaning: integers, slices, None, Ellipsis, arrays of indices, masks.
+
+    A mask gives as many elements as it has True, so neither it nor x may be symbolic or traced.
+    """
+    x = tensor(x)
+    if type(key) is int:
+        return _basic(x, (key,))
+    return _indexed(x, _whole_key(x, key if isinstance(key, tuple) else (key,)))
+
+
+def _whole_key(x: Any, key: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The key with masks as arrays of indices, lists as tensors, and an entry for every axis in place of Ellipsis."""
+    entries: list[Any] = []
+    for k in key:
+        if k is None or k is Ellipsis or isinstance(k, (int, builtins.slice)) and not isinstance(k, bool):
+            entries.append(k)
+            continue
+        k = tensor(k)
+        if k.dtype == "bool":
+            entries.extend(nonzero(k))
+        elif k.dtype in INTEGERS:
+            entries.append(k)
+        else:
+            raise TypeError(f"[get_item] an index is {k.dtype}; indices are integers, slices, None, Ellipsis or masks.")
+    rank, used = len(x.shape), builtins.sum(k is not None and k is not Ellipsis for k in entries)
+    dots = [i for i, k in enumerate(entries) if k is Ellipsis]
+    if used > rank or len(dots) > 1:
+        raise IndexError(
+            f"[get_item] the key has {used} indices and {len(dots)} Ellipsis for a tensor of shape {tuple(x.shape)}; at"
+            f" most {rank} and 1 fit."
+        )
+    at = dots[0] if dots else len(entries)
+    return (*entries[:at], *[_ALL] * (rank - used), *entries[at + len(dots) :])
+
+
+_ALL = builtins.slice(None)
+
+
+def _basic(x: Any, key: tuple[Any, ...]) -> Any:
+    """x by integers, slices and None alone; axes without an entry are taken whole."""
+    start, stop, step, shape = [], [], [], []
+    axis = 0
+    for k in key:
+        if k is None:
+            shape.append(1)
+            continue
+        n = x.shape[axis] if axis < len(x.shape) else 0
+        if isinstance(k, int):
+            if not -n <= k < n:
+                raise IndexError(f"[get_item] index {k} is out of range on axis {axis} of a tensor {tuple(x.shape)}.")
+            k %= n
+            bounds = k, k + 1, 1
+        else:
+            bounds = k.indices(n)
+            count = len(range(*bounds))
+            shape.append(count)
+            if not count:
+                bounds = 0, 0, 1
+            elif bounds[1] < 0:
+                bounds = bounds[0], -n - 1, bounds[2]  # backwards past the first element
+        start.append(bounds[0])
+        stop.append(bounds[1])
+        step.append(bounds[2])
+        axis += 1
+    for n in x.shape[axis:]:
+        start.append(0)
+        stop.append(n)
+        step.append(1)
+        shape.append(n)
+    if step and (any(start) or stop != list(x.shape) or set(step) != {1}):
+        x = core.slice(x, start=start, stop=stop, step=step)
+    return x if tuple(shape) == tuple(x.shape) else core.reshape(x, shape=tuple(shape))
+
+
+def _indexed(x: Any, key: tuple[Any, ...]) -> Any:
+    """x by a whole key. Beside arrays of indices, integers are such arrays too; they are read together."""
+    if all(k is None or isinstance(k, (int, builtins.slice)) for k in key):
+        return _basic(x, key)
+    by_array = [k is not None and not isinstance(k, builtins.slice) for k in key]
+    x = _basic(x, tuple(_ALL if array else k for k, array in zip(key, by_array, strict=True)))
+    axes = [i for i, array in enumerate(by_array) if array]
+    if len(axes) == 1:
+        return core.take(x, key[axes[0]], axis=axes[0])
+    # Their axes go first and become one; what is out of range on one of them is out of range of the whole.
+    rest = [i for i in range(len(key)) if i not in axes]
+    sizes = [x.shape[i] for i in axes]
+    flat = core.reshape(
+        core.transpose(x, axes=(*axes, *rest)), shape=(size_of(sizes), *(x.shape[i] for i in rest))
+    )
+    place, valid = tensor(0, "int32"), tensor(True)
+    for i, n in zip(axes, sizes, strict=True):
+        index = tensor(key[i], "int32")
+        valid = core.logical_and(valid, core.logical_and(core.greater_equal(index, -n), core.less(index, n)))
+        place = place * n + core.where(core.less(index, 0), index + n, index)
+    found = core.take(flat, core.where(valid, place, size_of(sizes)), axis=0)
+    if axes != list(range(axes[0], axes[-1] + 1)):
+        return found
+    # Neighbouring arrays leave their result in their place.
+    ahead, new = axes[0], len(place.shape)
+    order = (*range(new, new + ahead), *range(new), *range(new + ahead, len(found.shape)))
+    return core.transpose(found, axes=order)
 
 
 def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:

@@ -33,7 +33,7 @@ def inner(x1: Any, x2: Any) -> Any:
 def vdot(x1: Any, x2: Any) -> Any:
     """The sum of the products of all elements, both operands flattened."""
     x1, x2 = common(x1, x2)
-    return core.matmul(ravel(x1), ravel(x2))
+    return tensor(core.matmul(ravel(x1), ravel(x2)), x1.dtype)
 
 
 def outer(x1: Any, x2: Any) -> Any:
@@ -65,9 +65,8 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     n1, k, n2 = (size_of(s) for s in ([x1.shape[a] for a in f1], [x1.shape[a] for a in a1], [x2.shape[a] for a in f2]))
     left = core.reshape(core.transpose(x1, axes=(*f1, *a1)), shape=(n1, k))
     right = core.reshape(core.transpose(x2, axes=(*a2, *f2)), shape=(k, n2))
-    return core.reshape(
-        core.matmul(left, right), shape=(*(x1.shape[a] for a in f1), *(x2.shape[a] for a in f2))
-    )
+    made = tensor(core.matmul(left, right), x1.dtype)
+    return core.reshape(made, shape=(*(x1.shape[a] for a in f1), *(x2.shape[a] for a in f2)))
 
 
 @symbolic
@@ -148,7 +147,7 @@ def corrcoef(x: Any) -> Any:
 @symbolic
 def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
     """y[k] = sum_n x1[n + k] x2[n] of two vectors: where both overlap wholly, as long as the longer, or anywhere."""
-    x1, x2 = common(x1, x2)
+    x1, x2 = common(floating(x1), floating(x2))
     if len(x1.shape) != 1 or len(x2.shape) != 1:
         raise ValueError(f"[correlate] x1 is {tuple(x1.shape)}, x2 {tuple(x2.shape)}; both must have 1 axis.")
     n, m = x1.shape[0], x2.shape[0]

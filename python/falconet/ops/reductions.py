@@ -289,7 +289,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     pairs = (part(y, last, 1, n) + part(y, last, 0, n - 1)) * 0.5
     if x is None:
         return core.sum(pairs * dx, axis=-1)
-    x = tensor(x)
+    x = floating(x)
     x = x if len(x.shape) == 1 else moveaxis(x, axis, -1)
     rank, m = len(x.shape) - 1, x.shape[-1]
     return core.sum(pairs * (part(x, rank, 1, m) - part(x, rank, 0, m - 1)), axis=-1)

@@ -7,7 +7,11 @@ by one at any time.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+import numpy as np
 
 from .. import ops, tracing
 from ..variables import Variable
@@ -15,14 +19,20 @@ from ..variables import Variable
 if TYPE_CHECKING:
     from .optimizer import Optimizer
 
-# Shapes on which a rule is tried, by number of axes; two each, so that a rule that looks at sizes shows it.
-_TRIALS = {rank: ((5, 3, 2, 4, 3, 2, 2, 2)[:rank], (3, 4, 5, 2, 2, 3, 2, 2)[:rank]) for rank in range(9)}
+# The shape of a flat stand-in, and by number of axes those of the others: no size twice, so that a rule that looks at
+# sizes shows it.
+_FLAT = (6,)
+_SHAPES = ((), (7,), (5, 3), (4, 2, 3), (2, 4, 3, 5), (3, 2, 4, 2, 5), (2, 3, 2, 4, 2, 5))
+
+# The flat variable made last of some variables, by their ids: another optimizer of the same variables joins it.
+_flats: WeakValueDictionary[tuple[int, ...], Variable] = WeakValueDictionary()
+_holders: WeakValueDictionary[int, Variable] = WeakValueDictionary()  # id of a variable -> the flat one it is part of
 
 
 class Stream:
     """A flat variable, and by attribute name the flat slot that belongs to it."""
 
-    __slots__ = ("indices", "shapes", "variable", "slots")
+    __slots__ = ("indices", "variable", "slots")
 
     def __init__(self, indices: list[int], variables: list[Variable], slots: dict[str, list[Any]]) -> None:
         self.indices = indices
@@ -39,7 +49,19 @@ class Stream:
 def _flatten(variables: list[Any]) -> Any:
     if variables[0] is None or len(variables) == 1:
         return variables[0]
-    return tracing.flatten_variables(variables)
+    key = tuple(id(v) for v in variables)
+    flat = _flats.get(key)
+    if flat is None or any(_holders.get(id(v)) is not flat for v in variables):
+        flat = _flats[key] = tracing.flatten_variables(variables)
+        for v in variables:
+            _holders[id(v)] = flat
+    return flat
+
+
+def _is_free(variables: list[Variable]) -> bool:
+    """Whether no other living optimizer holds some of these variables in a flat one of another make-up."""
+    flats = {id(flat) for v in variables if (flat := _holders.get(id(v))) is not None}
+    return not flats or id(_flats.get(tuple(id(v) for v in variables))) in flats
 
 
 def make_streams(optimizer: Optimizer) -> list[Stream]:
@@ -48,6 +70,8 @@ def make_streams(optimizer: Optimizer) -> list[Stream]:
     for v in variables:
         if getattr(v, "constraint", None) is not None or getattr(v, "overwrite_with_gradient", False):
             return []
+    if optimizer.clipnorm and optimizer.gradient_accumulation_steps:
+        return []  # the sums of gradients, which a stream holds as one, are clipped one by one
     slots = _slot_lists(optimizer)
     if len(variables) < 2 or slots is None or not _is_elementwise(optimizer, slots):
         return []
@@ -55,6 +79,8 @@ def make_streams(optimizer: Optimizer) -> list[Stream]:
     for i, v in enumerate(variables):
         decays = optimizer.weight_decay is None or optimizer._use_weight_decay(v)
         groups.setdefault((v.dtype, decays), []).append(i)
+    if not all(len(indices) == 1 or _is_free([variables[i] for i in indices]) for indices in groups.values()):
+        return []
     streams = []
     for (_, decays), indices in groups.items():
         stream = Stream(indices, variables, slots)
@@ -85,29 +111,66 @@ class _StandIn(Variable):
 
 
 def _is_elementwise(optimizer: Optimizer, slots: dict[str, list[Any]]) -> bool:
-    """Whether the rule does the same arithmetic to every element of every variable, whatever the shapes."""
+    """Whether the rule does the same arithmetic to every element of every variable, whatever the shapes.
+
+    It is run on stand-ins of several shapes, of equal values: were the results to differ, a constant in the rule would
+    depend on the shape. Then its operations on them are recorded: all must be pointwise, and the same.
+    """
     ranks = {len(v.shape) for v in optimizer._trainable_variables}
-    shapes = [(6,), *(shape for rank in ranks for shape in _TRIALS[rank])]
+    if max(ranks) >= len(_SHAPES):
+        return False
+    shapes = [_FLAT, *(_SHAPES[rank] for rank in sorted(ranks))]
+    loose = [v for v in optimizer._variables if id(v) not in optimizer._reference_of]
     for dtype in {v.dtype for v in optimizer._trainable_variables}:
-        made = {}
-        for shape in shapes:
-            stand_ins = [_StandIn(initializer="ones", shape=shape, dtype=dtype) for _ in range(2 + len(slots))]
-            for stand_in in stand_ins:
-                stand_in._is_nameless = True
-            made[shape] = stand_ins
-
-        def rule(shape: tuple[int, ...], made: dict[Any, list[Any]] = made) -> None:
-            variable, gradient, *own = made[shape]
-            attributes = optimizer.__dict__
-            inside = {name: [slot] for name, slot in zip(slots, own, strict=True)}
-            inside["_trainable_variables_indices"] = {id(variable): 0}
-            outside = {name: attributes[name] for name in inside}
-            attributes.update(inside)
-            try:
-                optimizer.update_step(ops.convert_to_tensor(gradient), variable, optimizer.learning_rate)
-            finally:
-                attributes.update(outside)
-
-        if not tracing.is_elementwise(rule, list(made)):
+        with tracing.outside():
+            made = {shape: [_stand_in(shape, dtype, start) for start in range(2 + len(slots))] for shape in shapes}
+        try:
+            with tracing.outside():
+                kept = [ops.convert_to_numpy(v) for v in loose]
+                results = []
+                for stand_ins in made.values():
+                    _try(optimizer, slots, stand_ins)
+                    results.append([ops.convert_to_numpy(v).ravel() for v in stand_ins])
+                    for v, value in zip(loose, kept, strict=True):
+                        v.assign(value)
+            if not all(_agree(results[0], result) for result in results[1:]):
+                return False
+            # In the recording of a variable without axes its elements would pass for scalars.
+            recorded = [shape for shape in shapes if shape]
+            if not tracing.is_elementwise(lambda shape, made=made: _try(optimizer, slots, made[shape]), recorded):
+                return False
+        except Exception:
+            # A rule that cannot be run on stand-ins (it asks for a name, or keeps slots elsewhere) is not elementwise.
             return False
     return True
+
+
+def _agree(one: list[Any], other: list[Any]) -> bool:
+    """Whether arrays agree, pair by pair, as far as the shorter goes; a rule's constants differ by more than this."""
+    for x, y in zip(one, other, strict=True):
+        n = min(x.size, y.size)
+        if not np.allclose(x[:n], y[:n], rtol=1e-6, atol=0, equal_nan=True):
+            return False
+    return True
+
+
+def _stand_in(shape: tuple[int, ...], dtype: str, start: int) -> _StandIn:
+    """A stand-in whose elements, in order, are the same numbers whatever the shape."""
+    values = 0.25 + 0.375 * ((np.arange(math.prod(shape)) * 7 + start * 3) % 5)
+    variable = _StandIn(initializer=ops.convert_to_tensor(values.reshape(shape), dtype=dtype))
+    variable._is_nameless = True
+    return variable
+
+
+def _try(optimizer: Optimizer, slots: dict[str, list[Any]], stand_ins: list[Any]) -> None:
+    """Apply the rule to stand-ins: a variable, its gradient, and its slots."""
+    variable, gradient, *own = stand_ins
+    attributes = optimizer.__dict__
+    inside: dict[str, Any] = {name: [slot] for name, slot in zip(slots, own, strict=True)}
+    inside["_trainable_variables_indices"] = {id(variable): 0}
+    outside = {name: attributes[name] for name in inside}
+    attributes.update(inside)
+    try:
+        optimizer.update_step(ops.convert_to_tensor(gradient), variable, optimizer.learning_rate)
+    finally:
+        attributes.update(outside)

@@ -71,7 +71,9 @@ class OrthogonalRegularizer(Regularizer):
 
     def __call__(self, inputs: Any) -> Any:
         if len(inputs.shape) != 2:
-            raise ValueError(f"[OrthogonalRegularizer] the variable has shape {tuple(inputs.shape)}; it must be a matrix.")
+            raise ValueError(
+                f"[OrthogonalRegularizer] the variable has shape {tuple(inputs.shape)}; it must be a matrix."
+            )
         rows = inputs if self.mode == "rows" else ops.transpose(inputs)
         rows = ops.normalize(rows, axis=1)
         size = rows.shape[0]

@@ -51,7 +51,8 @@ def _unknown(name: str, names: dict[str, Any], kind: str) -> str:
 
     near = get_close_matches(name, names, n=3)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else f" Known: {', '.join(sorted(names))}."
-    return f"[{_module(kind)}.get] there is no {kind} called {name!r}.{hint} Your own must be registered or passed as an object."
+    known = f"[{_module(kind)}.get] there is no {kind} called {name!r}.{hint}"
+    return f"{known} Your own must be registered or passed as an object."
 
 
 def _module(kind: str) -> str:

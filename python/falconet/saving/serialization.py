@@ -1,7 +1,7 @@
 """Objects to plain configs (JSON types) and back, in Keras 3's form.
 
 A config is {"module", "class_name", "config", "registered_name"}. Reading one runs no code and imports no module: a
-class is one of Falconet's own, or was registered, or was passed in `custom_objects`; a lambda cannot be read or written.
+class is one of Falconet's own, was registered, or was passed in `custom_objects`; lambdas are neither read nor written.
 """
 
 from __future__ import annotations
@@ -137,7 +137,9 @@ def deserialize_keras_object(
     if isinstance(config, (list, tuple)):
         return [deserialize_keras_object(item, safe_mode=safe_mode) for item in config]
     if not isinstance(config, dict):
-        raise TypeError(f"[deserialize_keras_object] cannot read {config!r}; a config is made of plain types and dicts.")
+        raise TypeError(
+            f"[deserialize_keras_object] cannot read {config!r}; a config is made of plain types and dicts."
+        )
     if "class_name" not in config or "config" not in config:
         return {key: deserialize_keras_object(value, safe_mode=safe_mode) for key, value in config.items()}
     name, inner = config["class_name"], {} if config["config"] is None else config["config"]
@@ -233,6 +235,7 @@ def _find_function(name: Any, config: dict[str, Any], module_objects: dict[str, 
 
 def _unknown(kind: str, name: str, config: dict[str, Any]) -> str:
     return (
-        f"[deserialize_keras_object] there is no {kind} {name!r} (module {config.get('module')!r}) here. Decorate your own "
-        f"{kind} with @register_keras_serializable() and import it before loading, or pass it in `custom_objects`."
+        f"[deserialize_keras_object] there is no {kind} {name!r} (module {config.get('module')!r}) here. "
+        f"Decorate your own {kind} with @register_keras_serializable() and import it before loading, or pass it in "
+        "`custom_objects`."
     )

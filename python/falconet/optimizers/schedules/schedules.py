@@ -154,7 +154,9 @@ class CosineDecay(LearningRateSchedule):
     def __call__(self, step: Any) -> Any:
         step = ops.cast(step, floatx())
         if self.warmup_target is None:
-            return self.initial_learning_rate * _cosine(ops.minimum(step, float(self.decay_steps)) / self.decay_steps, self.alpha)
+            return self.initial_learning_rate * _cosine(
+                ops.minimum(step, float(self.decay_steps)) / self.decay_steps, self.alpha
+            )
         after = ops.minimum(step - self.warmup_steps, float(self.decay_steps)) / self.decay_steps
         decayed = self.warmup_target * _cosine(after, self.alpha)
         if not self.warmup_steps:

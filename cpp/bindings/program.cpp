@@ -1,0 +1,361 @@
+// Programs: functions traced once for each signature and run as plans; whole epochs of them without the interpreter.
+#include <chrono>
+#include <cstring>
+#include <unordered_map>
+
+#include "bindings/tensor.h"
+#include "graph/simplify.h"
+#include "plan/planner.h"
+#include "plan/profile.h"
+
+namespace falconet::bindings {
+
+namespace {
+
+// Counts changes of threads or instruction set: plans made before are made anew.
+int64_t& plan_generation() {
+  static int64_t generation = 0;
+  return generation;
+}
+
+// How often a running epoch looks whether Ctrl-C was pressed.
+constexpr auto kSignalPeriod = std::chrono::milliseconds(20);
+
+class Program {
+ public:
+  explicit Program(py::object trace) : trace_(std::move(trace)), arena_(std::make_shared<Arena>()) {}
+
+  struct Entry {
+    std::shared_ptr<Trace> trace;
+    std::unique_ptr<Plan> full, quiet;  // quiet: updates only
+    int64_t generation = -1;
+  };
+
+  Plan& plan(Entry& e, bool with_outputs) {
+    if (e.generation != plan_generation()) {
+      e.full.reset();
+      e.quiet.reset();
+      e.generation = plan_generation();
+    }
+    std::unique_ptr<Plan>& p = with_outputs ? e.full : e.quiet;
+    if (!p) p = make_plan(*simplify(e.trace->graph, with_outputs), arena_);
+    return *p;
+  }
+
+  Entry& entry(int64_t key, const std::vector<Spec>& specs) {
+    std::string id(reinterpret_cast<const char*>(&key), sizeof key);
+    for (const Spec& s : specs) {
+      id += static_cast<char>(s.dtype);
+      id += static_cast<char>(s.shape.rank());
+      id.append(reinterpret_cast<const char*>(s.shape.begin()), s.shape.rank() * sizeof(int64_t));
+    }
+    if (const auto it = entries_.find(id); it != entries_.end()) return *it->second;
+    py::list described;
+    for (const Spec& s : specs) described.append(py::make_tuple(shape_tuple(s.shape), std::string(name_of(s.dtype))));
+    auto made = std::make_unique<Entry>();
+    made->trace = trace_(key, described).cast<std::shared_ptr<Trace>>();
+    return *(entries_[id] = std::move(made));
+  }
+
+  static std::vector<Array> arrays_of(const py::list& leaves) {
+    std::vector<Array> arrays;
+    for (py::handle h : leaves) {
+      const Operand o = as_operand(h.ptr(), "program", "argument");
+      arrays.push_back(concrete(o, o.kind == Operand::weak ? o.dtype : o.spec().dtype).array);
+    }
+    return arrays;
+  }
+  static std::vector<Spec> specs_of(const std::vector<Array>& arrays) {
+    std::vector<Spec> specs;
+    for (const Array& a : arrays) specs.push_back(a.spec);
+    return specs;
+  }
+
+  // Runs without the interpreter's lock where that is worth its price.
+  void run_plan(Plan& p, const void* const* in, void* const* out) {
+    Busy busy(*this);
+    if (p.cost() < kReleaseCost) {
+      p.run(in, out);
+    } else {
+      py::gil_scoped_release release;
+      p.run(in, out);
+    }
+  }
+
+  // The outputs, and the note left on the trace.
+  py::tuple call(int64_t key, const py::list& leaves) {
+    const std::vector<Array> arrays = arrays_of(leaves);
+    Entry& e = entry(key, specs_of(arrays));
+    Plan& p = plan(e, true);
+    std::vector<Array> outputs;
+    run(p, arrays, outputs);
+    py::list result;
+    for (Array& a : outputs) result.append(wrap({std::move(a), 0}));
+    return py::make_tuple(result, e.trace->note);
+  }
+
+  // One array in, one out, both NumPy's.
+  py::object predict(py::array x) {
+    Array in = from_numpy(x, false);
+    const std::vector<Spec> specs{in.spec};
+    Plan& p = plan(entry(0, specs), true);
+    if (p.output_specs().size() != 1) fail<InternalError>("predict needs a program of one output");
+    Array out = Array::allocate(p.output_specs()[0]);
+    const void* from = in.data();
+    void* to = out.data();
+    run_plan(p, &from, &to);
+    return to_numpy(out);
+  }
+
+  py::tuple epoch(int64_t key, const py::list& leaves, const py::object& order, int64_t batch_size, int64_t first,
+                  int64_t steps, const py::object& on_batch);
+  py::tuple map(int64_t key, const py::list& leaves, int64_t batch_size);
+
+  std::string text(int64_t key, const py::list& leaves) {
+    const std::vector<Array> arrays = arrays_of(leaves);
+    Entry& e = entry(key, specs_of(arrays));
+    return e.trace->graph.text() + plan(e, true).text();
+  }
+  py::list profile(int64_t key, const py::list& leaves, int repeats) {
+    const std::vector<Array> arrays = arrays_of(leaves);
+    Plan& p = plan(entry(key, specs_of(arrays)), true);
+    std::vector<Array> outputs;
+    run(p, arrays, outputs);
+    std::vector<InstructionTime> times;
+    {
+      Busy busy(*this);
+      std::vector<const void*> in;
+      std::vector<void*> out;
+      for (const Array& a : arrays) in.push_back(a.data());
+      for (const Array& a : outputs) out.push_back(a.data());
+      times = profile_plan(p, in.data(), out.data(), repeats);
+    }
+    py::list rows;
+    for (const InstructionTime& t : times) rows.append(py::make_tuple(t.name, t.median_ns, t.cost, t.bytes, t.parallel));
+    return rows;
+  }
+
+  void clear() {
+    entries_.clear();
+    arena_->release();
+  }
+  size_t arena_bytes() const { return arena_->bytes(); }
+
+ private:
+  // Plans of one program share an arena: one runs at a time. Whoever waits does so without the interpreter's lock.
+  class Busy {
+   public:
+    explicit Busy(Program& p) : lock_(p.running_, std::try_to_lock) {
+      if (lock_.owns_lock()) return;
+      py::gil_scoped_release release;
+      lock_.lock();
+    }
+
+   private:
+    std::unique_lock<std::mutex> lock_;
+  };
+  static constexpr int64_t kReleaseCost = 2'000'000;  // about 20 microseconds of work: well above a handover's price
+
+  void run(Plan& p, const std::vector<Array>& arrays, std::vector<Array>& outputs) {
+    std::vector<const void*> in;
+    std::vector<void*> out;
+    for (const Array& a : arrays) in.push_back(a.data());
+    for (const Spec& s : p.output_specs()) {
+      outputs.push_back(Array::allocate(s));
+      out.push_back(outputs.back().data());
+    }
+    run_plan(p, in.data(), out.data());
+  }
+
+  py::object trace_;
+  std::shared_ptr<Arena> arena_;
+  std::mutex running_;
+  std::unordered_map<std::string, std::unique_ptr<Entry>> entries_;
+};
+
+// Feeds batches of rows to plans.
+class Batches {
+ public:
+  Batches(const std::vector<Array>& arrays, const int64_t* order, int64_t batch_size)
+      : arrays_(arrays), order_(order), rows_(arrays.empty() ? 0 : arrays[0].spec.shape[0]) {
+    for (const Array& a : arrays_) {
+      row_bytes_.push_back(rows_ == 0 ? 0 : a.spec.bytes() / rows_);
+      if (order_) staging_.push_back(Buffer::allocate(row_bytes_.back() * batch_size));
+    }
+  }
+  int64_t rows() const { return rows_; }
+
+  std::vector<Spec> specs(int64_t count) const {
+    std::vector<Spec> specs;
+    for (const Array& a : arrays_) {
+      specs.push_back(a.spec);
+      specs.back().shape[0] = count;
+    }
+    return specs;
+  }
+
+  // Rows [from, from + count) of the order, as the plan's inputs.
+  void feed(Plan& plan, int64_t from, int64_t count) {
+    for (size_t i = 0; i < arrays_.size(); ++i) {
+      const std::byte* data = arrays_[i].data();
+      if (!order_) {
+        plan.set_input(static_cast<int>(i), data + from * row_bytes_[i]);
+        continue;
+      }
+      gather(data, staging_[i]->data(), row_bytes_[i], order_ + from, count);
+      plan.set_input(static_cast<int>(i), staging_[i]->data());
+    }
+  }
+
+ private:
+  static void gather(const std::byte* from, std::byte* to, int64_t bytes, const int64_t* order, int64_t count) {
+    switch (bytes) {  // a constant size compiles to one or two moves
+      case 4: return copy_rows<4>(from, to, order, count);
+      case 8: return copy_rows<8>(from, to, order, count);
+      case 16: return copy_rows<16>(from, to, order, count);
+      default:
+        for (int64_t r = 0; r < count; ++r) std::memcpy(to + r * bytes, from + order[r] * bytes, bytes);
+    }
+  }
+  template <int64_t kBytes>
+  static void copy_rows(const std::byte* from, std::byte* to, const int64_t* order, int64_t count) {
+    for (int64_t r = 0; r < count; ++r) std::memcpy(to + r * kBytes, from + order[r] * kBytes, kBytes);
+  }
+
+  const std::vector<Array>& arrays_;
+  const int64_t* order_;
+  int64_t rows_;
+  std::vector<int64_t> row_bytes_;
+  std::vector<std::shared_ptr<Buffer>> staging_;
+};
+
+py::tuple Program::epoch(int64_t key, const py::list& leaves, const py::object& order, int64_t batch_size, int64_t first,
+                         int64_t steps, const py::object& on_batch) {
+  const std::vector<Array> arrays = arrays_of(leaves);
+  if (arrays.empty()) fail("[epoch] there is no data");
+  for (const Array& a : arrays) {
+    if (a.spec.shape.empty() || a.spec.shape[0] != arrays[0].spec.shape[0]) {
+      fail("[epoch] arrays have ", arrays[0].spec.shape, " and ", a.spec.shape, "; the first sizes must be equal");
+    }
+  }
+  if (batch_size < 1) fail("[epoch] `batch_size` is ", batch_size, "; it must be at least 1");
+  Array index;
+  if (!order.is_none()) {
+    index = from_numpy(py::array_t<int64_t, py::array::c_style | py::array::forcecast>(order), true);
+  }
+  const int64_t rows = arrays[0].spec.shape[0], total = order.is_none() ? rows : index.spec.size();
+  const int64_t* at = order.is_none() ? nullptr : reinterpret_cast<const int64_t*>(index.data());
+  for (int64_t i = 0; at && i < total; ++i) {
+    if (at[i] < 0 || at[i] >= rows) fail("[epoch] `order` names row ", at[i], " of ", rows);
+  }
+  const int64_t num_batches = (total + batch_size - 1) / batch_size;
+  const int64_t last = steps < 0 ? num_batches : std::min(num_batches, first + steps);
+  Batches batches(arrays, at, batch_size);
+  const bool reports = !on_batch.is_none();
+  std::vector<Array> outputs;
+  py::object note = py::none();
+  const auto outputs_of = [&] {
+    py::list list;
+    for (const Array& a : outputs) list.append(wrap({a, 0}));
+    return list;
+  };
+  for (int64_t b = first; b < last;) {
+    // A run of batches of one size with one plan, and without the interpreter until somebody wants to hear of them.
+    const int64_t from = b * batch_size, count = std::min(batch_size, total - from);
+    const bool is_full = count == batch_size;
+    Entry& e = entry(key, batches.specs(count));
+    note = e.trace->note;
+    const bool final_one = b == last - 1, with_outputs = reports || final_one;
+    Plan& p = plan(e, with_outputs);
+    int64_t end = b + 1;
+    if (!with_outputs && is_full) {
+      end = last - 1;  // the last one shows its outputs
+      if (end * batch_size > total) end = total / batch_size;
+    }
+    if (with_outputs) {
+      outputs.clear();
+      for (const Spec& s : p.output_specs()) outputs.push_back(Array::allocate(s));
+    }
+    bool interrupted = false;
+    {
+      Busy busy(*this);
+      py::gil_scoped_release release;
+      p.bind();
+      for (size_t i = 0; with_outputs && i < outputs.size(); ++i) p.set_output(static_cast<int>(i), outputs[i].data());
+      auto looked = std::chrono::steady_clock::now();
+      for (int64_t s = b; s < end; ++s) {
+        batches.feed(p, s * batch_size, std::min(batch_size, total - s * batch_size));
+        p.execute();
+        const auto now = std::chrono::steady_clock::now();
+        if (now - looked > kSignalPeriod) {
+          looked = now;
+          py::gil_scoped_acquire acquire;
+          if (PyErr_CheckSignals() != 0) {
+            interrupted = true;
+            break;
+          }
+        }
+      }
+    }
+    if (interrupted) throw py::error_already_set();
+    b = end;
+    if (reports) on_batch(b - 1, outputs_of(), note);
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  }
+  return py::make_tuple(last > first ? last - first : 0, outputs_of(), note);
+}
+
+py::tuple Program::map(int64_t key, const py::list& leaves, int64_t batch_size) {
+  const std::vector<Array> arrays = arrays_of(leaves);
+  if (arrays.empty() || arrays[0].spec.shape.empty()) fail("[map] there is no data");
+  const int64_t total = arrays[0].spec.shape[0];
+  Batches batches(arrays, nullptr, batch_size);
+  std::vector<Array> results;
+  py::object note = py::none();
+  for (int64_t from = 0; from < total || from == 0; from += batch_size) {
+    const int64_t count = std::min(batch_size, total - from);
+    Entry& e = entry(key, batches.specs(count));
+    note = e.trace->note;
+    Plan& p = plan(e, true);
+    if (results.empty()) {
+      for (Spec s : p.output_specs()) {
+        if (s.shape.empty() || s.shape[0] != count) fail("[map] an output of shape ", s.shape, " has no row for each of the ", count, " of the batch");
+        s.shape[0] = total;
+        results.push_back(Array::allocate(s));
+      }
+    }
+    Busy busy(*this);
+    py::gil_scoped_release release;
+    p.bind();
+    batches.feed(p, from, count);
+    for (size_t i = 0; i < results.size(); ++i) {
+      const int64_t row = p.output_specs()[i].bytes() / std::max<int64_t>(1, count);
+      p.set_output(static_cast<int>(i), results[i].data() + from * row);
+    }
+    p.execute();
+    if (total == 0) break;
+  }
+  py::list list;
+  for (const Array& a : results) list.append(to_numpy(a));
+  return py::make_tuple(list, note);
+}
+
+}  // namespace
+
+void plans_are_stale() { ++plan_generation(); }
+
+void bind_program(py::module_& m) {
+  py::class_<Program>(m, "Program", "trace(key, [(shape, dtype), ...]) -> Graph is called once for each signature.")
+      .def(py::init<py::object>(), py::arg("trace"))
+      .def("call", &Program::call, py::arg("key"), py::arg("arrays"))
+      .def("predict", &Program::predict, py::arg("x"))
+      .def("epoch", &Program::epoch, py::arg("key"), py::arg("arrays"), py::arg("order"), py::arg("batch_size"),
+           py::arg("first") = 0, py::arg("steps") = -1, py::arg("on_batch") = py::none())
+      .def("map", &Program::map, py::arg("key"), py::arg("arrays"), py::arg("batch_size"))
+      .def("text", &Program::text, py::arg("key"), py::arg("arrays"))
+      .def("profile", &Program::profile, py::arg("key"), py::arg("arrays"), py::arg("repeats") = 30)
+      .def("clear", &Program::clear)
+      .def_property_readonly("arena_bytes", &Program::arena_bytes);
+}
+
+}  // namespace falconet::bindings

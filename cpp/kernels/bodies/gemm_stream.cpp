@@ -1,0 +1,177 @@
+// Few rows times a matrix: C stays in L1, and B is read once, a few whole rows at a time, as sequential streams that
+// the hardware prefetchers follow. A product with a single column and A transposed is the same with A and B exchanged.
+#include "kernels/bodies/gemm_direct.h"
+
+namespace falconet::FALCONET_ISA {
+namespace {
+
+// c[i, j] = fma(a[i, r], b[r, j], c[i, j]) for r = 0 .. kSteps - 1 in this order; c from 0 unless t.resume.
+template <class T, int kRows, int kSteps>
+FALCONET_INLINE void add_steps(const Tile<T>& t, int64_t cols) {
+  using V = Vec<T>;
+  constexpr int W = V::width;
+  V av[kRows][kSteps];
+  FALCONET_UNROLL
+  for (int i = 0; i < kRows; ++i) {
+    FALCONET_UNROLL
+    for (int r = 0; r < kSteps; ++r) av[i][r] = V::broadcast(t.a[i * t.a_row + r * t.a_step]);
+  }
+  const T* b = t.b;
+  T* c = t.c;
+  const int64_t b_step = t.b_step, ldc = t.ldc;
+  const bool resume = t.resume;
+  int64_t j = 0;
+  for (; j + W <= cols; j += W) {
+    V acc[kRows];
+    FALCONET_UNROLL
+    for (int i = 0; i < kRows; ++i) acc[i] = resume ? V::load(c + i * ldc + j) : V::zero();
+    FALCONET_UNROLL
+    for (int r = 0; r < kSteps; ++r) {
+      const V bv = V::load(b + r * b_step + j);
+      FALCONET_UNROLL
+      for (int i = 0; i < kRows; ++i) acc[i] = fma(av[i][r], bv, acc[i]);
+    }
+    FALCONET_UNROLL
+    for (int i = 0; i < kRows; ++i) acc[i].store(c + i * ldc + j);
+  }
+  if (j == cols) return;
+  const int n = static_cast<int>(cols - j);
+  V acc[kRows];
+  FALCONET_UNROLL
+  for (int i = 0; i < kRows; ++i) acc[i] = resume ? V::load_partial(c + i * ldc + j, n) : V::zero();
+  FALCONET_UNROLL
+  for (int r = 0; r < kSteps; ++r) {
+    const V bv = V::load_partial(b + r * b_step + j, n);
+    FALCONET_UNROLL
+    for (int i = 0; i < kRows; ++i) acc[i] = fma(av[i][r], bv, acc[i]);
+  }
+  FALCONET_UNROLL
+  for (int i = 0; i < kRows; ++i) acc[i].store_partial(c + i * ldc + j, n);
+}
+
+template <class T, int kRows>
+void add_all_steps(Tile<T> t, int64_t cols) {
+  constexpr int kSteps = Blocking<T>::stream_steps(kRows);
+  while (t.k > 0) {
+    int steps = 1;
+    if (t.k >= kSteps) {
+      steps = kSteps;
+      add_steps<T, kRows, kSteps>(t, cols);
+    } else {
+      add_steps<T, kRows, 1>(t, cols);
+    }
+    t.k -= steps;
+    t.a += steps * t.a_step;
+    t.b += steps * t.b_step;
+    t.resume = true;
+  }
+}
+
+// Adds bias and takes relu over a block of C in L1.
+template <class T>
+void finish_block(const Tile<T>& t, int64_t rows, int64_t cols) {
+  using V = Vec<T>;
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < cols; j += V::width) {
+      T* c = t.c + i * t.ldc + j;
+      const int n = static_cast<int>(least(V::width, cols - j));
+      V v = V::load_partial(c, n);
+      if (t.bias) v = v + V::load_partial(t.bias + j, n);
+      if (t.relu) v = relu_of(v);
+      v.store_partial(c, n);
+    }
+  }
+}
+
+// `rows` rows of C over `cols` columns; t holds everything but the extents.
+template <class T>
+void stream_block(const Tile<T>& t, int rows, int64_t cols) {
+  if (cols <= Blocking<T>::kStreamColumns) {
+    direct_rows(t, rows, cols);
+    return;
+  }
+  static_assert(Blocking<T>::kStreamRows == 4);
+  switch (rows) {
+    case 1:
+      add_all_steps<T, 1>(t, cols);
+      break;
+    case 2:
+      add_all_steps<T, 2>(t, cols);
+      break;
+    case 3:
+      add_all_steps<T, 3>(t, cols);
+      break;
+    default:
+      add_all_steps<T, 4>(t, cols);
+  }
+  if (t.bias || t.relu) finish_block(t, rows, cols);
+}
+
+// The product with one column, A transposed: the row b times the matrix that A is in memory, for rows [begin, end) of
+// C.
+template <class T>
+void run_column(const Product<T>& q, Tile<T> t, int64_t begin, int64_t end) {
+  t.a = q.b, t.a_step = q.b_step;
+  t.b = q.a + begin, t.b_step = q.a_step;
+  if (q.ldc == 1 && !q.bias) {
+    t.c = q.c + begin;
+    stream_block(t, 1, end - begin);
+    return;
+  }
+  constexpr int64_t kChunk = 512;  // elements of C and copies of the bias, contiguous on the stack
+  T y[kChunk], bias[kChunk];
+  if (q.bias) {
+    for (T& each : bias) each = *q.bias;
+    t.bias = bias;
+  }
+  t.c = y;
+  for (int64_t i = begin; i < end; i += kChunk) {
+    const int64_t count = least(kChunk, end - i);
+    T* c = q.c + i * q.ldc;
+    if (t.resume) {
+      for (int64_t j = 0; j < count; ++j) y[j] = c[j * q.ldc];
+    }
+    t.b = q.a + i;
+    stream_block(t, 1, count);
+    for (int64_t j = 0; j < count; ++j) c[j * q.ldc] = y[j];
+  }
+}
+
+}  // namespace
+
+template <class T>
+void run_stream(const GemmArgs& args, int64_t begin, int64_t end) {
+  const GemmProblem& problem = args.plan.problem;
+  const bool is_column = problem.n == 1;
+  const int64_t size = is_column ? problem.m : problem.n;
+  const int64_t blocks = ceil_div(size, args.plan.nc);
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const Product<T> q(args, unit / blocks);
+    const int64_t first = unit % blocks * args.plan.nc, last = least(first + args.plan.nc, size);
+    Tile<T> t = {};
+    t.k = q.k;
+    t.resume = args.accumulate;
+    t.finish = true;
+    t.relu = args.relu;
+    if (is_column) {
+      run_column(q, t, first, last);
+      call_epilogue(args, q.batch, first, last - first, 0, 1);
+      continue;
+    }
+    t.a = q.a, t.a_row = q.a_row, t.a_step = q.a_step;
+    t.b_step = q.b_step, t.ldc = q.ldc;
+    const int64_t step = Blocking<T>::kStreamBlock / q.m;
+    for (int64_t j = first; j < last; j += step) {
+      t.b = q.b + j;
+      t.c = q.c + j;
+      t.bias = q.bias ? q.bias + j : nullptr;
+      stream_block(t, static_cast<int>(q.m), least(step, last - j));
+      call_epilogue(args, q.batch, 0, q.m, j, least(step, last - j));
+    }
+  }
+}
+
+template void run_stream<float>(const GemmArgs&, int64_t, int64_t);
+template void run_stream<double>(const GemmArgs&, int64_t, int64_t);
+
+}  // namespace falconet::FALCONET_ISA

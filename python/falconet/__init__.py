@@ -1,0 +1,43 @@
+"""Falconet: a small, fast deep-learning framework with the interface of Keras."""
+
+from __future__ import annotations
+
+from falconet import (
+    activations,
+    callbacks,
+    config,
+    constraints,
+    debug,
+    dtype_policies,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    regularizers,
+    saving,
+    tree,
+    utils,
+)
+from falconet.dtype_policies import DTypePolicy
+from falconet.initializers import Initializer
+from falconet.layers import Input, InputSpec, Layer
+from falconet.losses import Loss
+from falconet.metrics import Metric
+from falconet.models import Model, Sequential
+from falconet.naming import name_scope
+from falconet.optimizers import Optimizer
+from falconet.regularizers import Regularizer
+from falconet.tracing import KerasTensor
+from falconet.variables import Variable
+from falconet.version import __version__
+
+__all__ = [
+    "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer",
+    "Regularizer", "Sequential", "Variable", "__version__", "activations", "callbacks", "config", "constraints", "debug",
+    "dtype_policies", "initializers", "layers", "losses", "metrics", "models", "name_scope", "ops", "optimizers", "random",
+    "regularizers", "saving", "tree", "utils",
+]  # fmt: skip

@@ -1,0 +1,310 @@
+"""The loops over epochs and batches: fit, evaluate, predict.
+
+A whole epoch is one call into the compiled program. Python is entered between batches only where a callback overrides a
+per-batch hook; a progress bar cuts the epoch into pieces of about a tenth of a second instead.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from falconet import config, ops, tree
+from falconet.callbacks import CallbackList
+from falconet.models.data import as_arrays, is_batch_source, make_data, split_validation
+from falconet.models.programs import EagerProgram
+from falconet.utils.packing import unpack_x_y_sample_weight
+
+_ENDLESS = 1 << 40  # more steps than any data set has
+_PIECE_SECONDS = 0.1  # a progress bar is drawn at most ten times a second
+
+
+class _EndOfEpoch(Exception):  # noqa: N818 - a signal, not an error
+    """Raised between batches when a callback sets `stop_training`."""
+
+
+def to_numpy(value: Any) -> Any:
+    return None if value is None else np.asarray(ops.convert_to_numpy(value))
+
+
+def plain_logs(logs: Any) -> dict[str, Any]:
+    """Logs with Python floats for scalars and arrays for the rest."""
+    if logs is None:
+        return {}
+    if not isinstance(logs, dict):
+        raise ValueError(f"[fit] a step must return a dictionary of logs, got {type(logs).__name__}.")
+    found = {}
+    for name, value in logs.items():
+        if not isinstance(value, float):
+            value = np.asarray(ops.convert_to_numpy(value)) if not isinstance(value, (int, np.ndarray)) else np.asarray(value)
+            value = float(value.reshape(())) if value.size == 1 else value
+        found[name] = value
+    return found
+
+
+def finish_logs(model: Any, logs: Any, return_dict: bool) -> Any:
+    """Logs as a dictionary, or as values in the order of the model's metrics (one value alone, not in a list)."""
+    logs = plain_logs(logs)
+    if return_dict:
+        return logs
+    names: list[str] = []
+    for metric in model.metrics:
+        names += [m.name for m in metric.metrics] if metric is model._compile_metrics else [metric.name]
+    values = [logs[name] for name in names if name in logs]
+    values += [logs[name] for name in sorted(logs) if name not in names]
+    return values[0] if len(values) == 1 else values
+
+
+def resolve_verbose(verbose: Any, method: str) -> int:
+    """0, 1 (bar) or 2 (a line per epoch)."""
+    if verbose == "auto":
+        return 1 if config.is_interactive_logging_enabled() else 2
+    if verbose not in (0, 1, 2):
+        raise ValueError(f'[{method}] `verbose` must be "auto", 0, 1 or 2, got {verbose!r}.')
+    return int(verbose)
+
+
+# --- preparation -------------------------------------------------------------------------------------------------------
+
+
+def prepare(model: Any, batch: Any, training: bool) -> None:
+    """Creates what is still missing before a step is traced: weights, loss, metrics and the optimizer's slots."""
+    x, y, _ = batch
+    y_pred = _build_weights(model, x)
+    for compiled in (model._compile_loss, model._compile_metrics):
+        if compiled is None or compiled.built or y is None:
+            continue
+        if y_pred is None:
+            y_pred = _outputs_for(model, x)
+        if y_pred is None:
+            continue
+        try:
+            compiled.build(y, y_pred)
+        except ValueError:
+            if not _has_own_steps(model):
+                raise
+            continue  # the user's own step may give the loss something else than y and the output
+        for metric in compiled.metrics:
+            if hasattr(metric, "build") and not getattr(metric, "built", True) and len(tree.flatten(y_pred)) == 1:
+                metric.build(tree.flatten(y)[0].shape, tree.flatten(y_pred)[0].shape)
+    if training and model.optimizer is not None and not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+
+
+def _has_own_steps(model: Any) -> bool:
+    from falconet.models.trainer import Trainer
+
+    return any(getattr(type(model), step) is not getattr(Trainer, step) for step in ("train_step", "test_step"))
+
+
+def _build_weights(model: Any, x: Any) -> Any:
+    """Builds the weights by a call on the first batch; the outputs, where that call was needed."""
+    if model.built and all(layer.built for layer in model._flatten_layers()):
+        return None
+    if hasattr(x, "shape") and getattr(model, "builds_from_shape", False):
+        model.build((None, *x.shape[1:]))
+        return None
+    return _outputs_for(model, x)
+
+
+def _outputs_for(model: Any, x: Any) -> Any:
+    """The outputs for a batch, symbolic where the model knows them; None where the model has no call()."""
+    if model._graph is not None:
+        return model._graph.outputs_struct
+    try:
+        return model._forward(tree.map_structure(lambda v: None if v is None else ops.convert_to_tensor(v), x), False)
+    except NotImplementedError:
+        return None
+    finally:
+        model._clear_losses()
+
+
+# --- one epoch ---------------------------------------------------------------------------------------------------------
+
+
+class _BatchHooks:
+    """Calls a callback list's per-batch hooks between steps, and ends the epoch where one of them stops the training."""
+
+    def __init__(self, model: Any, begin: Any, end: Any, wanted: int | None, kind: str) -> None:
+        self._model, self._begin, self._end, self._wanted, self._kind = model, begin, end, wanted, kind
+        self._step = 0
+        self.latest: Any = None
+        if begin is not None:
+            begin(0, None)
+
+    def __call__(self, _: int, outputs: Any) -> None:
+        self.latest = outputs
+        step, self._step = self._step, self._step + 1
+        is_last = self._wanted is not None and step + 1 >= self._wanted
+        if (step + 1) % self._model.steps_per_execution and not is_last:
+            return
+        if self._end is not None:
+            self._end(step, {"outputs": outputs} if self._kind == "predict" else plain_logs(outputs))
+        if self._model.stop_training and self._kind == "train":
+            raise _EndOfEpoch
+        if self._begin is not None and not is_last:
+            self._begin(step + 1, None)
+
+
+def _run_epoch(model: Any, data: Any, program: Any, callbacks: CallbackList, kind: str) -> Any:
+    """Runs the steps of one epoch; the outputs of the last step."""
+    if data.restart_wanted():
+        data.begin_epoch()
+    wanted: int | None = data.steps
+    begin, end = callbacks.batch_hooks(kind)
+    hooks = None if begin is None and end is None else _BatchHooks(model, begin, end, wanted, kind)
+    shows_progress = callbacks.shows_progress
+    done, piece, outputs = 0, 1, None
+    try:
+        while (wanted is None or done < wanted) and not data.exhausted:
+            left = _ENDLESS if wanted is None else wanted - done
+            began = time.perf_counter()
+            steps, found = data.run(program, min(left, piece) if shows_progress else left, hooks)
+            outputs = found if steps else outputs
+            done += steps
+            if shows_progress and steps:
+                took = max(time.perf_counter() - began, 1e-6)
+                piece = max(1, min(int(steps * _PIECE_SECONDS / took), 4 * piece))
+                callbacks.progress(done, wanted, {} if kind == "predict" else outputs)
+    except _EndOfEpoch:
+        outputs = hooks.latest if hooks is not None else None
+    data.end_epoch()
+    if wanted is not None and done < wanted and data.exhausted:
+        data.warn_short(wanted, done)
+    callbacks.epoch_ran(kind, done)
+    return outputs
+
+
+# --- fit ---------------------------------------------------------------------------------------------------------------
+
+
+def _should_validate(epoch: int, frequency: Any) -> bool:
+    if isinstance(frequency, int) and not isinstance(frequency, bool) and frequency >= 1:
+        return (epoch + 1) % frequency == 0
+    if isinstance(frequency, (list, tuple, set)):
+        return epoch + 1 in frequency
+    raise ValueError(f"[fit] `validation_freq` must be an integer >= 1 or a list of epochs (from 1), got {frequency!r}.")
+
+
+def fit(
+    model: Any, x: Any, y: Any, batch_size: Any, epochs: int, verbose: Any, callbacks: Any, validation_split: float,
+    validation_data: Any, shuffle: Any, class_weight: Any, sample_weight: Any, initial_epoch: int, steps_per_epoch: Any,
+    validation_steps: Any, validation_batch_size: Any, validation_freq: Any,
+) -> Any:  # fmt: skip
+    """`Model.fit`."""
+    model._require_compiled("fit")
+    owner = model.label
+    if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 0:
+        raise ValueError(f"[{owner}] `epochs` must be an integer >= 0, got {epochs!r}.")
+    verbose = resolve_verbose(verbose, "fit")
+    if validation_split and validation_data is None:
+        (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split, owner)
+    data = make_data(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, owner, class_weight)
+    validation = None
+    if validation_data is not None:
+        _should_validate(0, validation_freq)
+        validation = _validation_data(validation_data, validation_batch_size or batch_size, validation_steps, owner)
+    prepare(model, data.first_batch(), training=True)
+    if not isinstance(callbacks, CallbackList):
+        callbacks = CallbackList(
+            callbacks, add_history=True, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs, steps=data.steps
+        )
+    model.stop_training = False
+    model._batch_source = data
+    logs: dict[str, Any] = {}
+    callbacks.on_train_begin()
+    try:
+        for epoch in range(initial_epoch if model._initial_epoch is None else model._initial_epoch, epochs):
+            model.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+            logs = plain_logs(_run_epoch(model, data, model._program("train"), callbacks, "train"))
+            if validation is not None and _should_validate(epoch, validation_freq):
+                found = _evaluate(model, validation, callbacks)
+                logs = {**logs, **{f"val_{name}": value for name, value in found.items()}}
+            callbacks.on_epoch_end(epoch, logs)
+            if model.stop_training:
+                break
+        finished = True
+    except BaseException:
+        finished = False
+        raise
+    finally:
+        if hasattr(model.optimizer, "finalize_variable_values") and epochs > 0:
+            model.optimizer.finalize_variable_values(model.trainable_weights)
+        model._batch_source = None
+        callbacks.close()
+    if finished:
+        callbacks.on_train_end(logs)
+    return model.history
+
+
+def _validation_data(given: Any, batch_size: Any, steps: Any, owner: str) -> Any:
+    if isinstance(given, (list, tuple)):
+        x, y, sample_weight = unpack_x_y_sample_weight(tuple(given))
+    else:
+        x, y, sample_weight = given, None, None
+    if hasattr(x, "__next__"):
+        batch_size = None
+    return make_data(x, y, sample_weight, batch_size, steps, False, f"{owner} validation_data")
+
+
+def _evaluate(model: Any, data: Any, callbacks: CallbackList) -> dict[str, Any]:
+    prepare(model, data.first_batch(), training=False)
+    data.begin_epoch()  # validation sees the same rows each time
+    callbacks.on_test_begin()
+    model.reset_metrics()
+    logs = plain_logs(_run_epoch(model, data, model._program("test"), callbacks, "test"))
+    callbacks.on_test_end(logs)
+    return logs
+
+
+def evaluate(
+    model: Any, x: Any, y: Any, batch_size: Any, verbose: Any, sample_weight: Any, steps: Any, callbacks: Any, return_dict: bool
+) -> Any:  # fmt: skip
+    """`Model.evaluate`."""
+    model._require_compiled("evaluate")
+    verbose = resolve_verbose(verbose, "evaluate")
+    data = make_data(x, y, sample_weight, batch_size, steps, False, model.label)
+    if not isinstance(callbacks, CallbackList):
+        callbacks = CallbackList(callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=1, steps=data.steps)
+    try:
+        logs = _evaluate(model, data, callbacks)
+    finally:
+        callbacks.close()
+    return finish_logs(model, logs, return_dict)
+
+
+def predict(model: Any, x: Any, batch_size: Any, verbose: Any, steps: Any, callbacks: Any) -> Any:
+    """`Model.predict`. A loop of small predictions is a supported use: it stays silent unless asked."""
+    verbose = 0 if verbose == "auto" else resolve_verbose(verbose, "predict")
+    if callbacks is None and verbose == 0 and steps is None and not is_batch_source(x):
+        x = as_arrays(x, None, None, model.label)[0]
+        prepare(model, (x, None, None), training=False)
+        return model._program("predict").map((x,), 32 if batch_size is None else _size(batch_size, model.label))
+    data = make_data(x, None, None, batch_size, steps, False, model.label)
+    prepare(model, data.first_batch(), training=False)
+    if not isinstance(callbacks, CallbackList):
+        callbacks = CallbackList(callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=1, steps=data.steps)
+    program = model._program("predict")
+    parts: list[Any] = []
+
+    def step(x: Any, *_: Any) -> Any:
+        parts.append(tree.map_structure(to_numpy, program(x)))
+        return parts[-1]
+
+    callbacks.on_predict_begin()
+    try:
+        _run_epoch(model, data, EagerProgram(step), callbacks, "predict")
+    finally:
+        callbacks.close()
+    callbacks.on_predict_end()
+    return tree.map_structure(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+def _size(batch_size: Any, owner: str) -> int:
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise ValueError(f"[{owner}] `batch_size` must be an integer >= 1, got {batch_size!r}.")
+    return int(batch_size)
+

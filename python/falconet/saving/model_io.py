@@ -1,0 +1,208 @@
+"""Models and weights to files and back: architecture, weights, compile configuration and optimizer state in one file.
+
+Tensor names are `weights/<position>/<path>`, `seeds/...` and `optimizer/...`; the position decides, the path is for people.
+So weights fit any model of the same architecture, whatever its layers are called.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .file_format import from_bytes, read, to_bytes, write
+from .registration import CustomObjectScope
+from .serialization import deserialize_keras_object, serialize_keras_object
+
+_FORMAT = "falconet"
+_VERSION = "1"
+# What building objects from a hostile configuration may raise besides ValueError.
+_BAD_CONFIG = (KeyError, IndexError, AttributeError, RecursionError, OverflowError, ZeroDivisionError, AssertionError)
+
+
+def _path(filepath: Any, method: str) -> str:
+    try:
+        return os.fspath(filepath)
+    except TypeError:
+        raise ValueError(f"[{method}] `filepath` must be a path, got {filepath!r} of type {type(filepath).__name__}.") from None
+
+
+def _target(filepath: Any, overwrite: bool, method: str) -> str:
+    path = _path(filepath, method)
+    if os.path.isdir(path):
+        raise ValueError(f"[{method}] `filepath` {path!r} is a folder; it must be a file.")
+    if not overwrite and os.path.exists(path):
+        raise ValueError(f"[{method}] {path!r} exists; pass overwrite=True, or another name.")
+    return path
+
+
+def _tensors(group: str, variables: list[Any]) -> dict[str, np.ndarray]:
+    return {f"{group}/{i}/{v.path}": np.asarray(v.numpy()) for i, v in enumerate(variables)}
+
+
+def _seeds(model: Any) -> list[Any]:
+    weights = {id(v) for v in model.weights}
+    return [v for v in model.variables if id(v) not in weights]
+
+
+def _contents(model: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    import json
+
+    if not model.built:
+        raise ValueError(f"[save_model] {model.label} has no weights yet: call it, fit it or build(input_shape) it first.")
+    tensors = _tensors("weights", model.weights) | _tensors("seeds", _seeds(model))
+    optimizer = model.optimizer if model.compiled else None
+    if optimizer is not None and getattr(optimizer, "built", False):
+        tensors |= _tensors("optimizer", optimizer.variables)
+    metadata = {"format": _FORMAT, "version": _VERSION, "kind": "model", "config": json.dumps(serialize_keras_object(model))}
+    return tensors, metadata
+
+
+def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
+    """Writes a model to one file: architecture, weights, compile configuration, optimizer state.
+
+    The file appears whole or not at all. zipped: the file is never an archive, so only None and False are accepted.
+    """
+    if zipped:
+        raise ValueError("[save_model] `zipped`=True is not available: a model file is not an archive.")
+    path = _target(filepath, overwrite, "save_model")
+    write(path, *_contents(model))
+
+
+def model_to_bytes(model: Any) -> bytes:
+    """The contents of a model file, for pickling."""
+    return to_bytes(*_contents(model))
+
+
+def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
+    """Writes a model's weights to one file. max_shard_size: weights are never split, so only None is accepted."""
+    if max_shard_size is not None:
+        raise ValueError("[save_weights] `max_shard_size` is not available: weights are one file.")
+    path = _target(filepath, overwrite, "save_weights")
+    if not model.built:
+        raise ValueError(f"[save_weights] {model.label} has no weights yet: call it, fit it or build(input_shape) it first.")
+    metadata = {"format": _FORMAT, "version": _VERSION, "kind": "weights"}
+    write(path, _tensors("weights", model.weights) | _tensors("seeds", _seeds(model)), metadata)
+
+
+def _check_format(metadata: dict[str, str], path: str) -> None:
+    if metadata.get("format") != _FORMAT:
+        raise ValueError(f"[load] {path}: not a Falconet model file (format {metadata.get('format')!r}).")
+    version = metadata.get("version", "")
+    if not version.isdigit() or int(version) > int(_VERSION):
+        raise ValueError(f"[load] {path}: format version {version!r} is newer than this Falconet reads ({_VERSION}).")
+
+
+def _group(tensors: dict[str, np.ndarray], group: str, path: str) -> list[tuple[str, np.ndarray]]:
+    """Names and values of a group, in order."""
+    found: dict[int, tuple[str, np.ndarray]] = {}
+    for name, value in tensors.items():
+        kind, _, rest = name.partition("/")
+        position, _, label = rest.partition("/")
+        if kind != group:
+            continue
+        if not position.isdigit() or len(position) > 6 or int(position) in found:
+            raise ValueError(f"[load] {path}: tensor name {name!r} is not valid.")
+        found[int(position)] = (label, value)
+    if sorted(found) != list(range(len(found))):
+        raise ValueError(f"[load] {path}: positions of {group} are missing.")
+    return [found[i] for i in range(len(found))]
+
+
+def _assign(variables: list[Any], stored: list[tuple[str, np.ndarray]], path: str, owner: str, skip: bool = False) -> None:
+    if len(variables) != len(stored) and not skip:
+        raise ValueError(f"[load] {path}: the file has {len(stored)} {owner}, the model has {len(variables)}.")
+    pairs = list(zip(variables, stored))
+    for variable, (label, value) in pairs:
+        if tuple(variable.shape) != value.shape and not skip:
+            raise ValueError(
+                f'[load] {path}: "{label}" has shape {value.shape} in the file and "{variable.path}" {tuple(variable.shape)} '
+                "in the model."
+            )
+    for variable, (label, value) in pairs:
+        if tuple(variable.shape) == value.shape:
+            variable.assign(value)
+        else:
+            warnings.warn(
+                f'[load] "{variable.path}" keeps its value: its shape is {tuple(variable.shape)}, "{label}" has {value.shape}.',
+                stacklevel=4,
+            )
+
+
+def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
+    """Reads weights from a file that `save_weights` or `save_model` wrote.
+
+    skip_mismatch: leave weights whose shape differs (with a warning) instead of raising.
+    """
+    path = _existing(filepath, "load_weights")
+    if not model.built:
+        raise ValueError(f"[load_weights] {model.label} has no weights yet: call it or build(input_shape) it first.")
+    tensors, metadata = read(path)
+    _check_format(metadata, path)
+    _assign(model.weights, _group(tensors, "weights", path), path, "weights", skip_mismatch)
+    seeds = _group(tensors, "seeds", path)
+    if len(seeds) == len(_seeds(model)):
+        _assign(_seeds(model), seeds, path, "seeds", skip_mismatch)
+
+
+def _existing(filepath: Any, method: str) -> str:
+    path = _path(filepath, method)
+    if not os.path.isfile(path):
+        raise ValueError(f"[{method}] there is no file {path!r}.")
+    return path
+
+
+def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
+    """Reads a model that `save_model` wrote.
+
+    custom_objects: classes and functions of yours by name, besides those registered. compile: compile it as it was, and
+    restore the optimizer's state. safe_mode: there is no other mode; False changes nothing, since files hold no code.
+    """
+    path = _existing(filepath, "load_model")
+    tensors, metadata = read(path)
+    return _restore(tensors, metadata, path, custom_objects, compile)
+
+
+def model_from_bytes(data: bytes) -> Any:
+    """The model in the contents of a model file."""
+    tensors, metadata = from_bytes(data)
+    return _restore(tensors, metadata, "bytes", None, True)
+
+
+def _restore(
+    tensors: dict[str, np.ndarray], metadata: dict[str, str], path: str, custom_objects: dict[str, Any] | None, compile: bool
+) -> Any:
+    import json
+
+    from falconet.layers import call_state
+
+    _check_format(metadata, path)
+    if "config" not in metadata:
+        raise ValueError(f"[load_model] {path}: the file has weights only; build the model and use model.load_weights().")
+    weights = _group(tensors, "weights", path)
+    try:
+        config = json.loads(metadata["config"])
+        compile_config = config.pop("compile_config", None)
+        # A small file must not make a model with large weights: none can need more than the file holds.
+        call_state.state.weight_budget = sum(value.size for _, value in weights)
+        with CustomObjectScope(custom_objects or {}):
+            model = deserialize_keras_object(config)
+    except _BAD_CONFIG as error:
+        raise ValueError(f"[load_model] {path}: the configuration is not valid: {type(error).__name__}: {error}.") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"[load_model] {path}: the configuration is not valid JSON: {error}.") from None
+    finally:
+        call_state.state.weight_budget = None
+    if not hasattr(model, "load_weights"):
+        raise ValueError(f"[load_model] {path}: the configuration describes {type(model).__name__}, not a model.")
+    _assign(model.weights, weights, path, "weights")
+    _assign(_seeds(model), _group(tensors, "seeds", path), path, "seeds")
+    if compile and compile_config:
+        with CustomObjectScope(custom_objects or {}):
+            model.compile_from_config(compile_config)
+        slots = _group(tensors, "optimizer", path)
+        if slots and model.compiled:
+            _assign(model.optimizer.variables, slots, path, "optimizer variables")
+    return model
