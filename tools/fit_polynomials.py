@@ -1,7 +1,7 @@
 """Fits the polynomials of cpp/kernels/bodies/math_coefficients.h and prints that file.
 
-Each polynomial h(t) interpolates its target at the Chebyshev nodes of its range, in 60-digit arithmetic: within a factor
-of about two of the best one. The error stated beside it is that of the whole formula, relative to the function, on a
+Each polynomial h(t) interpolates its target at the Chebyshev nodes of its range, in 60-digit arithmetic: within a
+factor of about two of the best one. The error stated beside it is that of the whole formula, relative to the function, on a
 grid, after the coefficients were rounded to the type they are stored in.
 
     python tools/fit_polynomials.py > cpp/kernels/bodies/math_coefficients.h
@@ -9,7 +9,7 @@ grid, after the coefficients were rounded to the type they are stored in.
 
 import struct
 
-from mpmath import (acos, asin, atan, atanh, cos, erf, erfc, erfinv, exp, expm1, inf, log, lu_solve, matrix, mp, mpf, pi,
+from mpmath import (asin, atan, atanh, cos, erf, erfc, erfinv, exp, expm1, log, lu_solve, matrix, mp, mpf, pi,
                     polyval, sin, sqrt, tanh)
 
 mp.dps = 60
@@ -89,9 +89,21 @@ ROWS = [
      "log(1 + f) = f - f^2 / 2 + f^3 h(f), 1 + f in [sqrt(1/2), sqrt(2)]"),
     ("kTanh32", "float", 4, 0, mpf(25) / 64, lambda t: (tanh(sqrt(t)) / sqrt(t) - 1) / t, 0, mpf(5) / 8,
      lambda x, h: x + x**3 * h(x * x), tanh, "tanh(x) = x + x^3 h(x^2), |x| <= 5/8"),
+    ("kLog1p32", "float", 10, 0, 1, lambda t: log(1 + t) / t, mpf(10) ** -9, 1, lambda e, h: e * h(e),
+     lambda e: log(1 + e), "log(1 + e) = e h(e), e in [0, 1]"),
+    ("kSin32", "float", 2, 0, pi * pi / 16, lambda t: (sin(sqrt(t)) / sqrt(t) - 1) / t, 0, pi / 4,
+     lambda x, h: x + x**3 * h(x * x), sin, "sin(r) = r + r^3 h(r^2), |r| <= pi / 4"),
+    ("kCos32", "float", 2, 0, pi * pi / 16, lambda t: (cos(sqrt(t)) - 1 + t / 2) / t**2, 0, pi / 4,
+     lambda x, h: 1 - x * x / 2 + x**4 * h(x * x), cos, "cos(r) = 1 - r^2 / 2 + r^4 h(r^2), |r| <= pi / 4"),
+    ("kErf32", "float", 7, 0, 1, lambda t: erf(sqrt(t)) / sqrt(t), 0, 1, lambda x, h: x * h(x * x), erf,
+     "erf(x) = x h(x^2), |x| <= 1"),
+    ("kErfc32", "float", 12, mpf(-3) / 2, mpf(3) / 2, lambda t: erfc(t + mpf(5) / 2) * exp((t + mpf(5) / 2) ** 2), 1, 4,
+     lambda x, h: 1 - exp(-x * x) * h(x - mpf(5) / 2), erf, "erf(x) = 1 - exp(-x^2) h(x - 2.5), x in [1, 4]"),
     ("kExp64", "double", 6, -LN2 / 2, LN2 / 2, lambda r: (exp(r) - 1 - r) / r**2, -LN2 / 2, LN2 / 2,
      lambda r, h: r + r * r * h(r), expm1, "exp(r) - 1 = r + r^2 h(r), |r| <= log(2) / 2"),
-    ("kLog64", "double", 5, 0, S, lambda t: (2 * atanh(sqrt(t)) / sqrt(t) - 2) / t, ROOT_HALF, ROOT_TWO,
+    ("kExpFull64", "double", 9, -LN2 / 2, LN2 / 2, lambda r: (exp(r) - 1 - r) / r**2, -LN2 / 2, LN2 / 2,
+     lambda r, h: 1 + r + r * r * h(r), exp, "exp(r) = 1 + r + r^2 h(r), |r| <= log(2) / 2"),
+    ("kLog64", "double", 7, 0, S, lambda t: (2 * atanh(sqrt(t)) / sqrt(t) - 2) / t, ROOT_HALF, ROOT_TWO,
      lambda m, h: 2 * ((m - 1) / (m + 1)) + ((m - 1) / (m + 1)) ** 3 * h(((m - 1) / (m + 1)) ** 2), log,
      "log(m) = 2 s + s^3 h(s^2), s = (m - 1) / (m + 1), m in [sqrt(1/2), sqrt(2)]"),
     ("kSin64", "double", 4, 0, pi * pi / 16, lambda t: (sin(sqrt(t)) / sqrt(t) - 1) / t, 0, pi / 4,
@@ -125,11 +137,13 @@ ROWS = [
 
 
 def literal(value, kind):
-    return f"{float(value):.9g}f" if kind == "float" else f"{float(value):.17g}"
+    text = f"{float(value):.9g}" if kind == "float" else f"{float(value):.17g}"
+    text += "" if any(c in text for c in ".e") else ".0"
+    return text + ("f" if kind == "float" else "")
 
 
 def main():
-    print("// Coefficients, constant first, of the polynomials h in math_f32.h and math_wide.h. Printed by")
+    print("// Coefficients, constant first, of the polynomials h in math_f32.h, math_f64.h and math_wide.h. Printed by")
     print("// tools/fit_polynomials.py, which tells how they were fitted and what the errors mean.")
     print("#pragma once\n\nnamespace falconet::FALCONET_ISA {\n")
     for name, kind, degree, low, high, h, x_low, x_high, formula, f, words in ROWS:
@@ -140,7 +154,7 @@ def main():
         line = "   "
         for c in coefficients:
             text = " " + literal(c, kind) + ","
-            if len(line) + len(text) > 118:
+            if len(line) + len(text) > 120:
                 print(line)
                 line = "   "
             line += text

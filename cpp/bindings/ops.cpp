@@ -196,7 +196,9 @@ py::object run(const OpDef& op, Call& call) {
   const int first = op.promote == Promote::last_two ? 1 : 0;
   const auto dtype_for = [&](int i) {
     if (operands[i].kind != Operand::weak) return operands[i].spec().dtype;
-    return i < first ? operands[i].dtype : weak_dtype(operands.data(), first, call.num_tensors, operands[i]);
+    // Where operands keep their own dtypes, an integer is an index or a class.
+    const bool own = i < first || (op.promote == Promote::none && operands[i].dtype != DType::float32);
+    return own ? operands[i].dtype : weak_dtype(operands.data(), first, call.num_tensors, operands[i]);
   };
   if (trace_it) {
     std::shared_ptr<Trace> trace = ctx.trace;

@@ -367,34 +367,33 @@ void bind_tensor(py::module_& m) {
         ++v.state->version;
         if (v.state->flat) ++v.state->flat->version;
       });
-  // One buffer for all: the variables become parts of the returned flat one.
-  m.def("flatten_variables", [](const std::vector<py::object>& given) {
+  // One buffer for all: the variables become parts of `target`, whose own contents are replaced.
+  m.def("flatten_into", [](Variable& target, const std::vector<py::object>& given) {
     int64_t total = 0;
     std::vector<std::shared_ptr<VariableState>> states;
     for (const py::object& o : given) {
       Variable* v = as_variable(o.ptr());
-      if (!v) fail<TypeError>("[flatten_variables] needs Variables, got ", Py_TYPE(o.ptr())->tp_name);
-      if (v->state->array.spec.dtype != as_variable(given[0].ptr())->state->array.spec.dtype) fail("[flatten_variables] dtypes differ");
+      if (!v) fail<TypeError>("[flatten_into] needs Variables, got ", Py_TYPE(o.ptr())->tp_name);
+      if (v->state->array.spec.dtype != as_variable(given[0].ptr())->state->array.spec.dtype) fail("[flatten_into] dtypes differ");
       states.push_back(v->state);
       total += v->state->array.spec.size();
     }
-    auto flat = std::make_unique<Variable>();
-    flat->state = std::make_shared<VariableState>();
+    const auto flat = std::make_shared<VariableState>();
     const DType dtype = states.empty() ? DType::float32 : states[0]->array.spec.dtype;
-    flat->state->array = Array::allocate({dtype, {total}});
-    flat->state->name = "flat";
+    flat->array = Array::allocate({dtype, {total}});
+    flat->name = target.state->name;
     int64_t at = 0;
     for (auto& s : states) {
       const int64_t bytes = s->array.spec.bytes();
-      std::memcpy(flat->state->array.data() + at * size_of(dtype), s->array.data(), bytes);
-      s->array.buffer = flat->state->array.buffer;
+      std::memcpy(flat->array.data() + at * size_of(dtype), s->array.data(), bytes);
+      s->array.buffer = flat->array.buffer;
       s->array.offset = at * size_of(dtype);
-      s->flat = flat->state;
+      s->flat = flat;
       s->flat_begin = at;
       at += s->array.spec.size();
     }
-    return flat;
-  }, py::arg("variables"));
+    target.state = flat;
+  }, py::arg("target"), py::arg("variables"));
 }
 
 }  // namespace falconet::bindings

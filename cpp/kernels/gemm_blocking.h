@@ -19,11 +19,12 @@ struct GemmBlocking {
   static constexpr int kWideVecs = 4;
   static constexpr int kWideRows = (kRegisters - kWideVecs - 2) / kWideVecs;
 
-  // A panel of A (kRows x kc) stays in L1 while B streams past it: 14 * 384 * 4 = 21 KiB of 32, the rest for B and C.
-  // A longer k is cut in equal parts, and each part reads and writes C once.
-  static constexpr int64_t kKc = 1536 / kBytes;
-  // A block of B (kc x nc) stays in half of L2: 384 * 384 * 4 = 576 KiB of 1 MiB.
-  static constexpr int64_t kNc = 1536 / kBytes / kNr * kNr;
+  // A panel of A (kRows x kc) fits L1 while B streams past it: 14 * 512 * 4 = 28 KiB of 32. A longer k is cut in equal
+  // parts, and each part reads and writes C once: kc = 256 loses 1 to 2 % to that.
+  static constexpr int64_t kKc = 2048 / kBytes;
+  // A block of B (kc x nc) lies in half of L2: 512 * 256 * 4 = 512 KiB of 1 MiB. Twice as many columns lose 1 % at
+  // 1024^3, where C and the next panel of A want the other half.
+  static constexpr int64_t kNc = 1024 / kBytes / kNr * kNr;
 
   // Few rows times a matrix beyond kDirectBytes: rows of C that are kept in L1 while B streams past. Above 4 rows the
   // loads and stores of C cost more than the packed path's strided reading of B.

@@ -36,8 +36,8 @@ from falconet.variables import Variable
 from falconet.version import __version__
 
 __all__ = [
-    "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer",
-    "Regularizer", "Sequential", "Variable", "__version__", "activations", "callbacks", "config", "constraints", "debug",
-    "dtype_policies", "initializers", "layers", "losses", "metrics", "models", "name_scope", "ops", "optimizers", "random",
-    "regularizers", "saving", "tree", "utils",
+    "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model",
+    "Optimizer", "Regularizer", "Sequential", "Variable", "__version__", "activations", "callbacks", "config",
+    "constraints", "debug", "dtype_policies", "initializers", "layers", "losses", "metrics", "models", "name_scope",
+    "ops", "optimizers", "random", "regularizers", "saving", "tree", "utils",
 ]  # fmt: skip

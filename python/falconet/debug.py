@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,8 @@ def is_finite(value: Any) -> bool:
 
 
 class _WatchedOps:
-    """While entered, every op called as `ops.<name>` is checked, and the first with a non-finite result raises NonFinite."""
+    """While entered, every op called as `ops.<name>` is checked, and the first with a non-finite result raises
+    NonFinite."""
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
@@ -58,9 +60,9 @@ class _WatchedOps:
 
 
 def find_non_finite(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> str | None:
-    """Runs one training step on a batch op by op, without updating weights, and says where the first NaN or infinity comes
-    from: the input, a weight, a layer and op of the forward pass, the loss, or the gradient of a weight. None where all is
-    finite.
+    """Runs one training step on a batch op by op, without updating weights, and says where the first NaN or infinity
+    comes from: the input, a weight, a layer and op of the forward pass, the loss, or the gradient of a weight. None
+    where all is finite.
     """
     for name, value in (("x", x), ("y", y), ("sample_weight", sample_weight)):
         if not is_finite(value):
@@ -69,7 +71,9 @@ def find_non_finite(model: Any, x: Any, y: Any = None, sample_weight: Any = None
         if not is_finite(variable.value):
             return f'the weight "{variable.path}" is not finite before the step'
     kept = [(v, np.array(v.numpy())) for v in [*model.variables, *(v for m in model.metrics for v in m.variables)]]
-    x, y, sample_weight = tree.map_structure(lambda v: None if v is None else ops.convert_to_tensor(v), (x, y, sample_weight))
+    x, y, sample_weight = tree.map_structure(
+        lambda v: None if v is None else ops.convert_to_tensor(v), (x, y, sample_weight)
+    )
     try:
         with GradientTape() as tape, _WatchedOps(ops):
             y_pred = model._forward(x, True)
@@ -78,7 +82,9 @@ def find_non_finite(model: Any, x: Any, y: Any = None, sample_weight: Any = None
             loss = model._loss_of(x, y, y_pred, sample_weight, True)
         if not is_finite(loss):
             return "the loss is not finite for finite outputs"
-        for variable, gradient in zip(model.trainable_weights, tape.gradient(loss, model.trainable_weights)):
+        for variable, gradient in zip(
+            model.trainable_weights, tape.gradient(loss, model.trainable_weights), strict=False
+        ):
             if not is_finite(gradient):
                 return f'the backward pass: the gradient of "{variable.path}" is not finite'
     except NonFinite as found:

@@ -82,7 +82,9 @@ class name_scope:  # noqa: N801 - Keras's name
             self.opened = True
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.opened:
             _scopes.names.pop()
             _scopes.callers.pop()

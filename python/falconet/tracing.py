@@ -32,7 +32,6 @@ in_trace: Callable[[], bool] = _core.in_trace
 tape_active: Callable[[], bool] = _core.tape_active
 # `with outside():` ops run at once, unseen by traces and tapes: initial values, shapes.
 outside = _core.Outside
-flatten_variables = _core.flatten_variables
 
 
 # --- symbolic calls ---

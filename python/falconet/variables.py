@@ -207,3 +207,13 @@ class Variable(_core.VariableBase):
 
 
 add_operators(Variable)
+
+
+def flatten_variables(variables: list[Variable]) -> Variable:
+    """A 1-D Variable in whose memory the given ones, all of one dtype, lie one after another from now on.
+
+    Assigning either is seen by the other. Optimizers update many variables in one pass this way.
+    """
+    flat = Variable(np.zeros(0, variables[0].dtype if variables[0].dtype != "bfloat16" else "float32"), name="flat")
+    _core.flatten_into(flat, variables)
+    return flat

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from importlib import import_module
 
-FAMILIES = ("pointwise", "activations", "reductions", "movement", "indexing", "ordering", "linear", "rows", "crossentropy")
+FAMILIES = (
+    "pointwise",
+    "activations",
+    "reductions",
+    "movement",
+    "indexing",
+    "ordering",
+    "linear",
+    "rows",
+    "crossentropy",
+)
 
 
 def all_ops():

@@ -62,6 +62,30 @@ def raises(text, *inputs, **attrs):
     return Refusal(text, inputs, attrs)
 
 
+# How an op is called with a case's inputs and attributes, where that is not op(*inputs, **attrs).
+_CALLS = {
+    **{
+        name: lambda op, *xs, **attrs: op(list(xs), **attrs)
+        for name in ("concatenate", "stack", "vstack", "hstack", "dstack")
+    },
+    "batch_normalization": lambda op, x, mean, variance, offset=None, scale=None, axis=-1: op(
+        x, mean, variance, axis, offset, scale
+    ),
+    "einsum": lambda op, *xs, subscripts: op(subscripts, *xs),
+    "scatter": lambda op, values, indices, shape: op(indices, values, shape),
+    "scatter_update": lambda op, x, updates, indices, reduction=None: op(x, indices, updates, reduction),
+    "select": lambda op, condition, other, x, y: op([condition, other], [x, y]),
+    "slice_update": lambda op, x, updates, start_indices: op(x, start_indices, updates),
+    "sparse_categorical_crossentropy": lambda op, output, target, **attrs: op(target, output, **attrs),
+}
+
+
+def apply(name, op, inputs, attrs):
+    """The op called with a case's inputs and attributes."""
+    call = _CALLS.get(name)
+    return op(*inputs, **attrs) if call is None else call(op, *inputs, **attrs)
+
+
 # Tolerances.
 
 
@@ -78,7 +102,7 @@ def ulps(k):
 
 def exact(y, *x, **attrs):
     """No error: the op moves or compares values."""
-    return np.zeros(np.shape(y))
+    return tuple(np.zeros(np.shape(part)) for part in y) if isinstance(y, (tuple, list)) else np.zeros(np.shape(y))
 
 
 def gamma(k):
@@ -113,7 +137,11 @@ def booleans(*shape, key=0):
 def distinct(*shape, key=0):
     """A permutation of well-separated numbers: no ties, so that extremes and orders are differentiable."""
     count = int(np.prod(shape))
-    return (_generator("distinct", shape, key).permutation(count) / 4.0 - count / 8.0 + 0.1).reshape(shape).astype("float32")
+    return (
+        (_generator("distinct", shape, key).permutation(count) / 4.0 - count / 8.0 + 0.1)
+        .reshape(shape)
+        .astype("float32")
+    )
 
 
 def strided(x):
@@ -132,4 +160,6 @@ def shifted(x):
     return view
 
 
-SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 3.4e38, -3.4e38, 1.2e-38, -1.2e-38, 0.5, 2.0], "float32")
+SPECIAL = np.array(
+    [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 3.4e38, -3.4e38, 1.2e-38, -1.2e-38, 0.5, 2.0], "float32"
+)

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .base import SPECIAL, U, Row, booleans, case, exact, integers, normal, raises, shifted, strided, uniform, ulp, ulps
+from .base import SPECIAL, Row, U, booleans, case, exact, integers, normal, raises, shifted, strided, ulp, ulps, uniform
 
 _vector = np.vectorize
 
@@ -26,7 +26,9 @@ def _function(f, otypes=("float64",)):
         except (ValueError, OverflowError):
             return math.nan
 
-    return lambda x: _vector(safe, otypes=list(otypes))(np.asarray(x, "float64")) if np.size(x) else np.zeros(np.shape(x))
+    return lambda x: (
+        _vector(safe, otypes=list(otypes))(np.asarray(x, "float64")) if np.size(x) else np.zeros(np.shape(x))
+    )
 
 
 def _gamma_log(x):
@@ -159,9 +161,13 @@ UNARY = [
     _unary("sinc", _sinc, -0.7, 0.7, ulps(12), special=False),
     # Clenshaw's recurrence adds about 30 terms of magnitude below 1; exp doubles the error of its argument.
     _unary("i0", np.i0, -12, 12, lambda y, x: (40 + np.abs(x)) * ulp(y), special=False),
-    Row("nan_to_num", lambda x: np.nan_to_num(x.astype("float32")).astype("float64"), [case(SPECIAL, smooth=False),
-        case(normal(3, 5))], exact),
-]  # fmt: skip
+    Row(
+        "nan_to_num",
+        lambda x: np.nan_to_num(x.astype("float32")).astype("float64"),
+        [case(SPECIAL, smooth=False), case(normal(3, 5))],
+        exact,
+    ),
+]
 
 
 def _binary(name, reference, tolerance=_HALF, gradient=True, low=0.3, high=5.0, special=True, **more):
@@ -193,7 +199,9 @@ def _integer_binary(name, reference, low=-9, high=9, low2=None, high2=None):
         case(integers(3, 1, low=low, high=high), integers(5, low=low2, high=high2, key=1)),
         case(integers(0, low=low, high=high), integers(0, low=low2, high=high2)),
         case(integers(67, low=low, high=high, dtype="int64"), integers(67, low=low2, high=high2, dtype="int64", key=1)),
-        case(integers(5, low=0, high=9, dtype="uint8"), integers(5, low=max(low2, 0), high=high2, dtype="uint8", key=1)),
+        case(
+            integers(5, low=0, high=9, dtype="uint8"), integers(5, low=max(low2, 0), high=high2, dtype="uint8", key=1)
+        ),
     ]
     return Row(name, reference, cases, exact, _BITS)
 
@@ -224,8 +232,13 @@ BINARY = [
     _binary("arctan2", np.arctan2, ulps(4)),
     _binary("hypot", np.hypot, ulps(4), special=False),
     _binary("copysign", np.copysign, exact, internal=True, special=False),
-    _binary("nextafter", lambda x1, x2: np.nextafter(x1.astype("float32"), x2.astype("float32")).astype("float64"), exact,
-            "its steps are those of the float format", special=False),
+    _binary(
+        "nextafter",
+        lambda x1, x2: np.nextafter(x1.astype("float32"), x2.astype("float32")).astype("float64"),
+        exact,
+        "its steps are those of the float format",
+        special=False,
+    ),
     _binary("logaddexp", np.logaddexp, _LARGER),
     _binary("logaddexp2", _logaddexp2, _LARGER),
     _binary("heaviside", np.heaviside, exact, _FLAT),
@@ -256,35 +269,81 @@ OTHERS = [
     Row("bitwise_not", np.bitwise_not, _INTEGERS, exact, _BITS),
     Row("bitwise_invert", np.bitwise_not, _INTEGERS, exact, _BITS),
     Row("allclose", np.allclose, [case(normal(3), normal(3)), case(normal(3), normal(3) * (1 + 1e-7))], exact, _TRUTH),
-    Row("where", np.where, [
-        case(booleans(3, 5), normal(3, 5), normal(3, 5, key=1)),
-        case(booleans(3, 1), normal(5), normal(3, 5, key=1)),
-        case(booleans(0, 2), normal(2), normal(0, 2)),
-        case(strided(booleans(3, 5)), strided(normal(3, 5)), normal()),
-    ], exact, bench=[case(booleans(1000, 1000), normal(1000, 1000), normal(1000))]),
-    Row("clip", np.clip, [
-        case(normal(3, 7, scale=3), -1.0, 2.0), case(SPECIAL, -1.0, 2.0, smooth=False), case(normal(0), 0.0, 1.0),
-    ], exact),
-    Row("round", lambda x, decimals: np.round(x, decimals), [
-        case(normal(3, 5, scale=100), decimals=-1), case(normal(3, 5), decimals=2),
-    ], ulps(2), _FLAT),
-    Row("ldexp", lambda x1, x2: np.ldexp(x1, x2), [
-        case(normal(3, 5), integers(3, 5, low=-9, high=9)),
-        case(np.float32([1e-38, 1e38, 1.0]), np.int32([200, -200, 0]), smooth=False),
-    ], exact, errors=[raises("integer", normal(2), normal(2))]),
-    Row("cast", lambda x, dtype: x.astype(dtype), [
-        case(normal(3, 5, scale=100), dtype="int32"), case(integers(3, 5), dtype="float32"), case(normal(3), dtype="bool"),
-        case(normal(3, 5, scale=100), dtype="float64"), case(np.float32([-1.9, 1.9, -0.5]), dtype="int8"),
-    ], exact, errors=[raises("float31", normal(2), dtype="float31")]),
-    Row("saturate_cast", lambda x, dtype: np.nan_to_num(np.clip(x, *_limits(dtype))).astype(dtype), [
-        case(np.float32([-1e20, -129, -128.5, 0.9, 127.5, 300, np.nan, np.inf]), dtype="int8"),
-        case(np.float32([-1.0, 3e9, 5e9]), dtype="uint32"),
-        case(integers(9, low=-999, high=999), dtype="uint8"),
-    ], exact, "conversion to integers is piecewise constant"),
-    Row("psnr", lambda x1, x2, max_val: 20 * np.log10(max_val) - 10 * np.log10(np.mean((x1 - x2) ** 2)), [
-        case(uniform(3, 4), uniform(3, 4, key=1), max_val=1.0),
-    ], lambda y, x1, x2, max_val: 20 * ulp(y) + 10 * x1.size * U),
-]  # fmt: skip
+    Row(
+        "where",
+        np.where,
+        [
+            case(booleans(3, 5), normal(3, 5), normal(3, 5, key=1)),
+            case(booleans(3, 1), normal(5), normal(3, 5, key=1)),
+            case(booleans(0, 2), normal(2), normal(0, 2)),
+            case(strided(booleans(3, 5)), strided(normal(3, 5)), normal()),
+        ],
+        exact,
+        bench=[case(booleans(1000, 1000), normal(1000, 1000), normal(1000))],
+    ),
+    Row(
+        "clip",
+        np.clip,
+        [
+            case(normal(3, 7, scale=3), -1.0, 2.0),
+            case(SPECIAL, -1.0, 2.0, smooth=False),
+            case(normal(0), 0.0, 1.0),
+        ],
+        exact,
+    ),
+    Row(
+        "round",
+        lambda x, decimals: np.round(x, decimals),
+        [
+            case(normal(3, 5, scale=100), decimals=-1),
+            case(normal(3, 5), decimals=2),
+        ],
+        ulps(2),
+        _FLAT,
+    ),
+    Row(
+        "ldexp",
+        lambda x1, x2: np.ldexp(x1, x2),
+        [
+            case(normal(3, 5), integers(3, 5, low=-9, high=9)),
+            case(np.float32([1e-38, 1e38, 1.0]), np.int32([200, -200, 0]), smooth=False),
+        ],
+        exact,
+        errors=[raises("integer", normal(2), normal(2))],
+    ),
+    Row(
+        "cast",
+        lambda x, dtype: x.astype(dtype),
+        [
+            case(normal(3, 5, scale=100), dtype="int32"),
+            case(integers(3, 5), dtype="float32"),
+            case(normal(3), dtype="bool"),
+            case(normal(3, 5, scale=100), dtype="float64"),
+            case(np.float32([-1.9, 1.9, -0.5]), dtype="int8"),
+        ],
+        exact,
+        errors=[raises("float31", normal(2), dtype="float31")],
+    ),
+    Row(
+        "saturate_cast",
+        lambda x, dtype: np.nan_to_num(np.clip(x, *_limits(dtype))).astype(dtype),
+        [
+            case(np.float32([-1e20, -129, -128.5, 0.9, 127.5, 300, np.nan, np.inf]), dtype="int8"),
+            case(np.float32([-1.0, 3e9, 5e9]), dtype="uint32"),
+            case(integers(9, low=-999, high=999), dtype="uint8"),
+        ],
+        exact,
+        "conversion to integers is piecewise constant",
+    ),
+    Row(
+        "psnr",
+        lambda x1, x2, max_val: 20 * np.log10(max_val) - 10 * np.log10(np.mean((x1 - x2) ** 2)),
+        [
+            case(uniform(3, 4), uniform(3, 4, key=1), max_val=1.0),
+        ],
+        lambda y, x1, x2, max_val: 20 * ulp(y) + 10 * x1.size * U,
+    ),
+]
 
 
 def _limits(dtype):

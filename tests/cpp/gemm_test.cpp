@@ -291,7 +291,7 @@ TEST(small_products_of_every_shape_and_option) {
 TEST(every_combination_of_options) {
   std::mt19937 random(2);
   for (int bits = 0; bits < 256; ++bits) {
-    for (auto [m, n, k] : {Sizes{1, 70, 40}, {9, 37, 21}, {45, 1, 37}, {1, 1, 20}, {17, 130, 150}}) {
+    for (auto [m, n, k] : {Sizes{1, 70, 40}, {9, 37, 21}, {45, 1, 37}, {90, 12, 33}, {40, 3, 9}, {1, 1, 20}, {17, 130, 150}}) {
       Case s = {m, n, k};
       s.trans_a = bits & 1, s.trans_b = bits & 2, s.accumulate = bits & 4, s.use_bias = bits & 8;
       s.relu = bits & 16, s.prepacked = bits & 32, s.pad = bits & 64 ? 3 : 0, s.threads = bits & 128 ? 3 : 1;

@@ -93,7 +93,8 @@ TEST(narrowing_to_16_bit_floats_rounds_to_nearest_even) {
     std::memcpy(&v, &bits, 4);
     x.push_back(v);
   }
-  x.insert(x.end(), {65504.0f, 65519.99f, 65520.0f, 1e6f, -65520.0f, 3.4e38f, 3.3961776e38f, INFINITY, -INFINITY, 0.0f, -0.0f});
+  x.insert(x.end(),
+           {65504.0f, 65519.99f, 65520.0f, 1e6f, -65520.0f, 3.4e38f, 3.3961776e38f, INFINITY, -INFINITY, 0.0f, -0.0f});
   for (const Kernels* k : available_kernels()) {
     for (DType d : {DType::float16, DType::bfloat16}) {
       const bool is_half = d == DType::float16;
@@ -171,9 +172,27 @@ To saturated(double x, double low, double high, To least, To most) {
 }
 template <class From>
 void check_from_float(Lane from) {
-  std::vector<From> x = {0, From(-0.0), From(0.9), From(-0.9), From(1.5), From(-1.5), From(2147483520), From(2147483648),
-                         From(-2147483648), From(-2147483904), From(9.2e18), From(9.3e18), From(-9.3e18), From(1.8e19),
-                         From(1.9e19), From(INFINITY), From(-INFINITY), From(NAN), From(1e30), From(-1e30), From(255)};
+  std::vector<From> x = {0,
+                         From(-0.0),
+                         From(0.9),
+                         From(-0.9),
+                         From(1.5),
+                         From(-1.5),
+                         From(2147483520),
+                         From(2147483648),
+                         From(-2147483648),
+                         From(-2147483904),
+                         From(9.2e18),
+                         From(9.3e18),
+                         From(-9.3e18),
+                         From(1.8e19),
+                         From(1.9e19),
+                         From(INFINITY),
+                         From(-INFINITY),
+                         From(NAN),
+                         From(1e30),
+                         From(-1e30),
+                         From(255)};
   while (x.size() < 64) x.push_back(x[x.size() % 21] / 3);
   for (const Kernels* k : available_kernels()) {
     const auto to = [&](Lane l) { return k->pointwise.convert[static_cast<int>(l)][static_cast<int>(from)]; };
@@ -197,7 +216,8 @@ template <class From>
 void check_from_integer(Lane from) {
   std::mt19937_64 random(4);
   std::vector<From> x(500);
-  for (From& v : x) v = from == Lane::mask ? static_cast<From>(-(random() & 1)) : static_cast<From>(random() >> (random() % 64));
+  for (From& v : x)
+    v = from == Lane::mask ? static_cast<From>(-(random() & 1)) : static_cast<From>(random() >> (random() % 64));
   for (const Kernels* k : available_kernels()) {
     const auto to = [&](Lane l) { return k->pointwise.convert[static_cast<int>(l)][static_cast<int>(from)]; };
     const auto i32 = run<int32_t>(to(Lane::i32), x);

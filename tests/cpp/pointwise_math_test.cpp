@@ -40,9 +40,9 @@ void report(Micro m, Lane lane, const std::vector<Worst>& worst) {
               << w.a;
     if (info(m).operands > 1) std::cout << ", " << w.b;
     if (!(w.ulps <= limit_of(m, lane))) {
-      check::fail(__FILE__, __LINE__, std::string(kernels[k]->isa) + " " + info(m).name + "(" + check::text_of(w.a) +
-                                          ", " + check::text_of(w.b) + ") is " + check::text_of(w.got) + ", not " +
-                                          check::text_of(w.want));
+      check::fail(__FILE__, __LINE__,
+                  std::string(kernels[k]->isa) + " " + info(m).name + "(" + check::text_of(w.a) + ", " +
+                      check::text_of(w.b) + ") is " + check::text_of(w.got) + ", not " + check::text_of(w.want));
     }
   }
   std::cout << "\n";
@@ -125,8 +125,10 @@ TEST(float32_functions_of_one) {
 template <class T>
 std::vector<T> operands(std::mt19937_64& random, int64_t n) {
   using L = std::numeric_limits<T>;
-  const std::vector<T> special = {T(0), -T(0), T(1), T(-1), T(2), T(-3), T(0.5), L::infinity(), -L::infinity(),
-                                  L::quiet_NaN(), L::max(), L::lowest(), L::denorm_min(), T(16777216), T(-16777217)};
+  const std::vector<T> special = {
+      T(0),          -T(0),          T(1),           T(-1),    T(2),        T(-3),           T(0.5),
+      L::infinity(), -L::infinity(), L::quiet_NaN(), L::max(), L::lowest(), L::denorm_min(), T(16777216),
+      T(-16777217)};
   std::vector<T> x(n);
   for (T& v : x) {
     const uint64_t bits = random();

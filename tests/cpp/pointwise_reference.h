@@ -51,43 +51,77 @@ Real erfinv(Real x) {
 template <class Real>
 Real function(Micro m, Real x, bool& known) {
   switch (m) {
-    case Micro::cbrt: return std::cbrt(x);
-    case Micro::exp: return std::exp(x);
-    case Micro::exp2: return std::exp2(x);
-    case Micro::expm1: return std::expm1(x);
-    case Micro::log: return std::log(x);
-    case Micro::log2: return std::log2(x);
-    case Micro::log10: return std::log10(x);
-    case Micro::log1p: return std::log1p(x);
-    case Micro::sin: return std::sin(x);
-    case Micro::cos: return std::cos(x);
-    case Micro::tan: return std::tan(x);
-    case Micro::asin: return std::asin(x);
-    case Micro::acos: return std::acos(x);
-    case Micro::atan: return std::atan(x);
-    case Micro::sinh: return std::sinh(x);
-    case Micro::cosh: return std::cosh(x);
-    case Micro::tanh: return std::tanh(x);
-    case Micro::asinh: return std::asinh(x);
-    case Micro::acosh: return std::acosh(x);
-    case Micro::atanh: return std::atanh(x);
-    case Micro::erf: return std::erf(x);
-    case Micro::erfc: return std::erfc(x);
-    case Micro::erfinv: return erfinv(x);
-    case Micro::lgamma: return std::lgamma(x);
-    case Micro::digamma: return digamma(x);
-    case Micro::sigmoid: return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
-    case Micro::softplus: return (x > 0 ? x : 0) + std::log1p(std::exp(-std::fabs(x)));
-    default: known = false; return 0;
+    case Micro::cbrt:
+      return std::cbrt(x);
+    case Micro::exp:
+      return std::exp(x);
+    case Micro::exp2:
+      return std::exp2(x);
+    case Micro::expm1:
+      return std::expm1(x);
+    case Micro::log:
+      return std::log(x);
+    case Micro::log2:
+      return std::log2(x);
+    case Micro::log10:
+      return std::log10(x);
+    case Micro::log1p:
+      return std::log1p(x);
+    case Micro::sin:
+      return std::sin(x);
+    case Micro::cos:
+      return std::cos(x);
+    case Micro::tan:
+      return std::tan(x);
+    case Micro::asin:
+      return std::asin(x);
+    case Micro::acos:
+      return std::acos(x);
+    case Micro::atan:
+      return std::atan(x);
+    case Micro::sinh:
+      return std::sinh(x);
+    case Micro::cosh:
+      return std::cosh(x);
+    case Micro::tanh:
+      return std::tanh(x);
+    case Micro::asinh:
+      return std::asinh(x);
+    case Micro::acosh:
+      return std::acosh(x);
+    case Micro::atanh:
+      return std::atanh(x);
+    case Micro::erf:
+      return std::erf(x);
+    case Micro::erfc:
+      return std::erfc(x);
+    case Micro::erfinv:
+      return erfinv(x);
+    case Micro::lgamma:
+      return std::lgamma(x);
+    case Micro::digamma:
+      return digamma(x);
+    case Micro::sigmoid:
+      return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
+    case Micro::softplus:
+      return (x > 0 ? x : 0) + std::log1p(std::exp(-std::fabs(x)));
+    default:
+      known = false;
+      return 0;
   }
 }
 template <class Real>
 Real function(Micro m, Real a, Real b, bool& known) {
   switch (m) {
-    case Micro::pow: return std::pow(a, b);
-    case Micro::hypot: return std::hypot(a, b);
-    case Micro::atan2: return std::atan2(a, b);
-    default: known = false; return 0;
+    case Micro::pow:
+      return std::pow(a, b);
+    case Micro::hypot:
+      return std::hypot(a, b);
+    case Micro::atan2:
+      return std::atan2(a, b);
+    default:
+      known = false;
+      return 0;
   }
 }
 
@@ -108,7 +142,9 @@ double ulps(T got, real want) {
 }
 
 template <class T>
-T wrapped(std::make_unsigned_t<T> x) { return static_cast<T>(x); }
+T wrapped(std::make_unsigned_t<T> x) {
+  return static_cast<T>(x);
+}
 
 template <class T>
 T integer(Micro m, T a, T b, T c, bool& known) {
@@ -117,22 +153,38 @@ T integer(Micro m, T a, T b, T c, bool& known) {
   const int width = 8 * sizeof(T);
   const bool minus_one = std::is_signed_v<T> && b == static_cast<T>(-1), counts = q < static_cast<U>(width);
   switch (m) {
-    case Micro::copy: return a;
-    case Micro::add: return wrapped<T>(p + q);
-    case Micro::sub: return wrapped<T>(p - q);
-    case Micro::mul: return wrapped<T>(p * q);
-    case Micro::muladd: return wrapped<T>(p * q + r);
-    case Micro::mulsub: return wrapped<T>(p * q - r);
-    case Micro::submul: return wrapped<T>(r - p * q);
-    case Micro::addmul: return wrapped<T>((p + q) * r);
-    case Micro::subsquare: return wrapped<T>((p - q) * (p - q));
-    case Micro::neg: return wrapped<T>(U{0} - p);
-    case Micro::abs: return a < 0 ? wrapped<T>(U{0} - p) : a;
-    case Micro::sign: return a > 0 ? 1 : a < 0 ? static_cast<T>(-1) : 0;
-    case Micro::square: return wrapped<T>(p * p);
-    case Micro::minimum: return b < a ? b : a;
-    case Micro::maximum: return b > a ? b : a;
-    case Micro::fmod: return b == 0 || minus_one ? 0 : a % b;
+    case Micro::copy:
+      return a;
+    case Micro::add:
+      return wrapped<T>(p + q);
+    case Micro::sub:
+      return wrapped<T>(p - q);
+    case Micro::mul:
+      return wrapped<T>(p * q);
+    case Micro::muladd:
+      return wrapped<T>(p * q + r);
+    case Micro::mulsub:
+      return wrapped<T>(p * q - r);
+    case Micro::submul:
+      return wrapped<T>(r - p * q);
+    case Micro::addmul:
+      return wrapped<T>((p + q) * r);
+    case Micro::subsquare:
+      return wrapped<T>((p - q) * (p - q));
+    case Micro::neg:
+      return wrapped<T>(U{0} - p);
+    case Micro::abs:
+      return a < 0 ? wrapped<T>(U{0} - p) : a;
+    case Micro::sign:
+      return a > 0 ? 1 : a < 0 ? static_cast<T>(-1) : 0;
+    case Micro::square:
+      return wrapped<T>(p * p);
+    case Micro::minimum:
+      return b < a ? b : a;
+    case Micro::maximum:
+      return b > a ? b : a;
+    case Micro::fmod:
+      return b == 0 || minus_one ? 0 : a % b;
     case Micro::mod:
       if (b == 0 || minus_one) return 0;
       return a % b != 0 && (a % b < 0) != (b < 0) ? a % b + b : a % b;
@@ -146,13 +198,21 @@ T integer(Micro m, T a, T b, T c, bool& known) {
       for (int i = width - 1; i >= 0; --i) y = y * y * ((q >> i) & 1 ? p : 1);
       return wrapped<T>(y);
     }
-    case Micro::bit_and: return a & b;
-    case Micro::bit_or: return a | b;
-    case Micro::bit_xor: return a ^ b;
-    case Micro::bit_not: return ~a;
-    case Micro::shift_left: return counts ? wrapped<T>(p << q) : 0;
-    case Micro::shift_right: return counts ? a >> b : a < 0 ? static_cast<T>(-1) : 0;
-    default: known = false; return 0;
+    case Micro::bit_and:
+      return a & b;
+    case Micro::bit_or:
+      return a | b;
+    case Micro::bit_xor:
+      return a ^ b;
+    case Micro::bit_not:
+      return ~a;
+    case Micro::shift_left:
+      return counts ? wrapped<T>(p << q) : 0;
+    case Micro::shift_right:
+      return counts ? a >> b : a < 0 ? static_cast<T>(-1) : 0;
+    default:
+      known = false;
+      return 0;
   }
 }
 
@@ -162,59 +222,99 @@ T exact(Micro m, T a, T b, T c, bool& known) {
   const bool nan = std::isnan(a) || std::isnan(b);
   volatile T product = a * b, sum = a + b, difference = a - b;  // each rounded: no contraction
   switch (m) {
-    case Micro::copy: return a;
-    case Micro::add: return a + b;
-    case Micro::sub: return a - b;
-    case Micro::mul: return a * b;
-    case Micro::div: return a / b;
-    case Micro::muladd: return product + c;
-    case Micro::mulsub: return product - c;
-    case Micro::submul: return c - product;
-    case Micro::addmul: return sum * c;
-    case Micro::subsquare: return difference * difference;
-    case Micro::neg: return -a;
-    case Micro::abs: return std::fabs(a);
-    case Micro::sign: return std::isnan(a) ? a : a > 0 ? T(1) : a < 0 ? T(-1) : T(0);
-    case Micro::square: return a * a;
-    case Micro::minimum: return nan ? T(NAN) : std::fmin(a, b);
-    case Micro::maximum: return nan ? T(NAN) : std::fmax(a, b);
-    case Micro::fmin: return std::isnan(a) ? b : std::isnan(b) || a < b ? a : b;
-    case Micro::fmax: return std::isnan(a) ? b : std::isnan(b) || a > b ? a : b;
-    case Micro::sqrt: return std::sqrt(a);
-    case Micro::rsqrt: return T(1) / std::sqrt(a);
-    case Micro::reciprocal: return T(1) / a;
-    case Micro::floor: return std::floor(a);
-    case Micro::ceil: return std::ceil(a);
-    case Micro::round: return std::nearbyint(a);
-    case Micro::trunc: return std::trunc(a);
-    case Micro::copysign: return std::copysign(a, b);
-    case Micro::nextafter: return std::nextafter(a, b);
-    case Micro::fmod: return std::fmod(a, b);
+    case Micro::copy:
+      return a;
+    case Micro::add:
+      return a + b;
+    case Micro::sub:
+      return a - b;
+    case Micro::mul:
+      return a * b;
+    case Micro::div:
+      return a / b;
+    case Micro::muladd:
+      return product + c;
+    case Micro::mulsub:
+      return product - c;
+    case Micro::submul:
+      return c - product;
+    case Micro::addmul:
+      return sum * c;
+    case Micro::subsquare:
+      return difference * difference;
+    case Micro::neg:
+      return -a;
+    case Micro::abs:
+      return std::fabs(a);
+    case Micro::sign:
+      return std::isnan(a) ? a : a > 0 ? T(1) : a < 0 ? T(-1) : T(0);
+    case Micro::square:
+      return a * a;
+    case Micro::minimum:
+      return nan ? T(NAN) : std::fmin(a, b);
+    case Micro::maximum:
+      return nan ? T(NAN) : std::fmax(a, b);
+    case Micro::fmin:
+      return std::isnan(a) ? b : std::isnan(b) || a < b ? a : b;
+    case Micro::fmax:
+      return std::isnan(a) ? b : std::isnan(b) || a > b ? a : b;
+    case Micro::sqrt:
+      return std::sqrt(a);
+    case Micro::rsqrt:
+      return T(1) / std::sqrt(a);
+    case Micro::reciprocal:
+      return T(1) / a;
+    case Micro::floor:
+      return std::floor(a);
+    case Micro::ceil:
+      return std::ceil(a);
+    case Micro::round:
+      return std::nearbyint(a);
+    case Micro::trunc:
+      return std::trunc(a);
+    case Micro::copysign:
+      return std::copysign(a, b);
+    case Micro::nextafter:
+      return std::nextafter(a, b);
+    case Micro::fmod:
+      return std::fmod(a, b);
     case Micro::mod: {
       const T r = std::fmod(a, b);
       if (b == 0 || std::isnan(r)) return r;
       return r == 0 ? std::copysign(T(0), b) : std::signbit(r) != std::signbit(b) ? r + b : r;
     }
-    default: known = false; return 0;
+    default:
+      known = false;
+      return 0;
   }
 }
 
 template <class T>
 bool truth(Micro m, T a, T b, bool& known) {
   switch (m) {
-    case Micro::equal: return a == b;
-    case Micro::not_equal: return a != b;
-    case Micro::less: return a < b;
-    case Micro::less_equal: return a <= b;
-    default: break;
+    case Micro::equal:
+      return a == b;
+    case Micro::not_equal:
+      return a != b;
+    case Micro::less:
+      return a < b;
+    case Micro::less_equal:
+      return a <= b;
+    default:
+      break;
   }
   if constexpr (std::is_floating_point_v<T>) {
     switch (m) {
-      case Micro::is_nan: return std::isnan(a);
-      case Micro::is_inf: return std::isinf(a);
-      case Micro::is_finite: return std::isfinite(a);
-      case Micro::sign_bit: return std::signbit(a);
-      default: break;
+      case Micro::is_nan:
+        return std::isnan(a);
+      case Micro::is_inf:
+        return std::isinf(a);
+      case Micro::is_finite:
+        return std::isfinite(a);
+      case Micro::sign_bit:
+        return std::signbit(a);
+      default:
+        break;
     }
   }
   known = false;

@@ -41,12 +41,48 @@ template <class T>
 std::vector<T> specials() {
   using L = std::numeric_limits<T>;
   if constexpr (std::is_floating_point_v<T>) {
-    return {T(0), -T(0), T(1), T(-1), T(2), T(-2), T(0.5), T(-0.5), T(1.5), T(2.5), T(3), T(-3), L::min(), -L::min(),
-            L::denorm_min(), -L::denorm_min(), L::max(), L::lowest(), L::infinity(), -L::infinity(), L::quiet_NaN(),
-            T(1e10), T(-1e10), T(0.49999997), T(8388609), T(1e-20)};
+    return {T(0),
+            -T(0),
+            T(1),
+            T(-1),
+            T(2),
+            T(-2),
+            T(0.5),
+            T(-0.5),
+            T(1.5),
+            T(2.5),
+            T(3),
+            T(-3),
+            L::min(),
+            -L::min(),
+            L::denorm_min(),
+            -L::denorm_min(),
+            L::max(),
+            L::lowest(),
+            L::infinity(),
+            -L::infinity(),
+            L::quiet_NaN(),
+            T(1e10),
+            T(-1e10),
+            T(0.49999997),
+            T(8388609),
+            T(1e-20)};
   } else {
-    return {T(0), T(1), static_cast<T>(-1), T(2), static_cast<T>(-2), T(3), static_cast<T>(-7), L::max(), L::min(),
-            static_cast<T>(L::min() + 1), T(31), T(32), T(63), T(64), T(100)};
+    return {T(0),
+            T(1),
+            static_cast<T>(-1),
+            T(2),
+            static_cast<T>(-2),
+            T(3),
+            static_cast<T>(-7),
+            L::max(),
+            L::min(),
+            static_cast<T>(L::min() + 1),
+            T(31),
+            T(32),
+            T(63),
+            T(64),
+            T(100)};
   }
 }
 // Random values of three kinds: any bits, moderate numbers, special ones. Masks: 0 or -1.
@@ -122,9 +158,9 @@ void check_values(const Case<T>& k, const std::vector<T>& y, const std::vector<i
       if (!known) check::fail(__FILE__, __LINE__, k.name + " has no reference");
     }
     if (!matches(k.micro, y[i], want)) {
-      check::fail(__FILE__, __LINE__, k.name + "(" + check::text_of(a) + ", " + check::text_of(b) + ", " +
-                                          check::text_of(c) + ") is " + check::text_of(y[i]) + ", not " +
-                                          check::text_of(want));
+      check::fail(__FILE__, __LINE__,
+                  k.name + "(" + check::text_of(a) + ", " + check::text_of(b) + ", " + check::text_of(c) + ") is " +
+                      check::text_of(y[i]) + ", not " + check::text_of(want));
     }
   }
 }
@@ -142,8 +178,9 @@ void check_parts(const Case<T>& k, const std::vector<R>& whole) {
       if (!y.intact()) check::fail(__FILE__, __LINE__, k.name + " wrote outside, n = " + check::text_of(n));
       for (int64_t i = 0; i < n; ++i) {
         if (!same(y.data()[i], whole[at + i])) {
-          check::fail(__FILE__, __LINE__, k.name + " depends on its part: n = " + check::text_of(n) + ", offset " +
-                                              check::text_of(at) + ", element " + check::text_of(i));
+          check::fail(__FILE__, __LINE__,
+                      k.name + " depends on its part: n = " + check::text_of(n) + ", offset " + check::text_of(at) +
+                          ", element " + check::text_of(i));
         }
       }
     }
@@ -157,7 +194,8 @@ void check_parts(const Case<T>& k, const std::vector<R>& whole) {
     operands[which] = y.data();
     k.f(y.data(), operands[0], operands[1], operands[2], kMany, kIndex);
     for (int64_t i = 0; i < kMany; ++i) {
-      if (!same(y[i], whole[i])) check::fail(__FILE__, __LINE__, k.name + " in place of operand " + std::to_string(which));
+      if (!same(y[i], whole[i]))
+        check::fail(__FILE__, __LINE__, k.name + " in place of operand " + std::to_string(which));
     }
   }
 }
@@ -167,9 +205,16 @@ void check_micro(const Kernels& kernels, Micro m, Lane lane, std::mt19937_64& ra
   const MicroFn f = kernels.pointwise.micro[static_cast<int>(m)][static_cast<int>(lane)];
   if (!f) return;
   for (int repeat = 0; repeat < 12; ++repeat) {
-    Case<T> k{std::string(kernels.isa) + " " + info(m).name + " lane " + std::to_string(static_cast<int>(lane)), m, lane,
-              f, values<T>(random, kMany, lane), values<T>(random, kMany, lane), values<T>(random, kMany, lane),
-              values<int32_t>(random, kMany, Lane::mask), m == Micro::select, info(m).mask_result};
+    Case<T> k{std::string(kernels.isa) + " " + info(m).name + " lane " + std::to_string(static_cast<int>(lane)),
+              m,
+              lane,
+              f,
+              values<T>(random, kMany, lane),
+              values<T>(random, kMany, lane),
+              values<T>(random, kMany, lane),
+              values<int32_t>(random, kMany, Lane::mask),
+              m == Micro::select,
+              info(m).mask_result};
     std::vector<T> y(kMany);
     std::vector<int32_t> masks(kMany);
     if (k.gives_mask) {
@@ -193,11 +238,21 @@ void check_lanes(Lane lane) {
     for (int m = 0; m < kNumMicros; ++m) {
       const Micro micro = static_cast<Micro>(m);
       switch (lane) {
-        case Lane::f32: check_micro<float>(*k, micro, lane, random); break;
-        case Lane::f64: check_micro<double>(*k, micro, lane, random); break;
-        case Lane::i64: check_micro<int64_t>(*k, micro, lane, random); break;
-        case Lane::u64: check_micro<uint64_t>(*k, micro, lane, random); break;
-        default: check_micro<int32_t>(*k, micro, lane, random); break;
+        case Lane::f32:
+          check_micro<float>(*k, micro, lane, random);
+          break;
+        case Lane::f64:
+          check_micro<double>(*k, micro, lane, random);
+          break;
+        case Lane::i64:
+          check_micro<int64_t>(*k, micro, lane, random);
+          break;
+        case Lane::u64:
+          check_micro<uint64_t>(*k, micro, lane, random);
+          break;
+        default:
+          check_micro<int32_t>(*k, micro, lane, random);
+          break;
       }
     }
   }

@@ -102,7 +102,9 @@ def _mlp(keras):
 
 def _classifier(keras):
     L = keras.layers
-    model = keras.Sequential([L.Input((6,)), L.Dense(10, activation="relu"), L.Dense(3, activation="softmax")], name="classifier")
+    model = keras.Sequential(
+        [L.Input((6,)), L.Dense(10, activation="relu"), L.Dense(3, activation="softmax")], name="classifier"
+    )
     model.compile(optimizer=keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     x, y = _classes(60, 6, 3, 21)
     return model, x, y, {"batch_size": 25, "class_weight": {0: 1.0, 1: 2.5, 2: 0.5}}
@@ -111,9 +113,16 @@ def _classifier(keras):
 def _weighted(keras):
     L = keras.layers
     model = keras.Sequential([L.Input((4,)), L.Dense(1, activation="sigmoid")], name="weighted")
-    model.compile(optimizer=keras.optimizers.SGD(0.1), loss="bce", metrics=["accuracy"], weighted_metrics=["accuracy", "mse"])
+    model.compile(
+        optimizer=keras.optimizers.SGD(0.1), loss="bce", metrics=["accuracy"], weighted_metrics=["accuracy", "mse"]
+    )
     x, y = _regression(40)
-    return model, x, (y > 0).astype("float32"), {"batch_size": 16, "sample_weight": np.linspace(0, 2, 40, dtype="float32")}
+    return (
+        model,
+        x,
+        (y > 0).astype("float32"),
+        {"batch_size": 16, "sample_weight": np.linspace(0, 2, 40, dtype="float32")},
+    )
 
 
 def _two_outputs(keras):
@@ -180,7 +189,8 @@ def _shared(keras):
 def _frozen(keras):
     L = keras.layers
     model = keras.Sequential(
-        [L.Input((4,)), L.Dense(5, name="frozen", trainable=False), L.BatchNormalization(trainable=False), L.Dense(1)], name="partly"
+        [L.Input((4,)), L.Dense(5, name="frozen", trainable=False), L.BatchNormalization(trainable=False), L.Dense(1)],
+        name="partly",
     )
     model.compile(optimizer=keras.optimizers.SGD(0.05), loss="mse")
     x, y = _regression(20)
@@ -190,7 +200,8 @@ def _frozen(keras):
 def _masked(keras):
     L = keras.layers
     model = keras.Sequential(
-        [L.Input((5,), dtype="int32"), L.Embedding(9, 3, mask_zero=True), L.Dense(2, activation="relu"), L.Dense(1)], name="masked"
+        [L.Input((5,), dtype="int32"), L.Embedding(9, 3, mask_zero=True), L.Dense(2, activation="relu"), L.Dense(1)],
+        name="masked",
     )
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
     x = np.random.RandomState(27).randint(0, 9, (16, 5))

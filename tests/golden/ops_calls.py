@@ -84,8 +84,12 @@ CALLS = [
     ("dot", lambda o, x: o.dot(x(2, 3), x(3, 4))),
     ("dot", lambda o, x: o.dot(x(2, 3), x(4, 3, 5))),
     ("dot_product_attention", lambda o, x: o.dot_product_attention(x(2, 3, 4, 8), x(2, 5, 2, 8), x(2, 5, 2, 8))),
-    ("dot_product_attention", lambda o, x: o.dot_product_attention(x(2, 3, 2, 8), x(2, 5, 2, 8), x(2, 5, 2, 8),
-                                                                   bias=x(1, 1, 3, 5), is_causal=True)),
+    (
+        "dot_product_attention",
+        lambda o, x: o.dot_product_attention(
+            x(2, 3, 2, 8), x(2, 5, 2, 8), x(2, 5, 2, 8), bias=x(1, 1, 3, 5), is_causal=True
+        ),
+    ),
     ("dsplit", lambda o, x: o.dsplit(x(2, 3, 4), 2)),
     ("dstack", lambda o, x: o.dstack([x(2, 3), x(2, 3)])),
     ("einsum", lambda o, x: o.einsum("bij,bjk->bik", x(2, 3, 4), x(2, 4, 5))),
@@ -219,8 +223,10 @@ CALLS = [
     ("binary_crossentropy", lambda o, x: o.binary_crossentropy(x(2, 3), x(2, 3))),
     ("categorical_crossentropy", lambda o, x: o.categorical_crossentropy(x(2, 3), x(2, 3))),
     ("categorical_crossentropy", lambda o, x: o.categorical_crossentropy(x(2, 3), x(2, 3), from_logits=True)),
-    ("sparse_categorical_crossentropy",
-     lambda o, x: o.sparse_categorical_crossentropy(x.like("int32", 2), x(2, 5), from_logits=True)),
+    (
+        "sparse_categorical_crossentropy",
+        lambda o, x: o.sparse_categorical_crossentropy(x.like("int32", 2), x(2, 5), from_logits=True),
+    ),
     ("sparse_categorical_crossentropy", lambda o, x: o.sparse_categorical_crossentropy(x.like("int32", 2, 1), x(2, 5))),
     ("bincount", lambda o, x: o.bincount(x.like("int32", 6), minlength=7)),
     ("bincount", lambda o, x: o.bincount(x.like("int32", 6), weights=x(6))),

@@ -1,8 +1,9 @@
 """Callbacks: the order of the hooks, and what each callback promises."""
 
-import falconet as keras
 import numpy as np
 import pytest
+
+import falconet as keras
 from falconet import callbacks, layers
 
 
@@ -62,7 +63,9 @@ class Counter(callbacks.Callback):
 def test_order_of_hooks():
     model, x, y = setup()
     counter = Counter()
-    model.fit(x, y, batch_size=12, epochs=1, validation_data=(x, y), validation_batch_size=24, verbose=0, callbacks=[counter])
+    model.fit(
+        x, y, batch_size=12, epochs=1, validation_data=(x, y), validation_batch_size=24, verbose=0, callbacks=[counter]
+    )
     assert counter.calls == [
         ("train",), ("epoch", 0), ("begin", 0), ("end", 0, ["loss"]), ("begin", 1), ("end", 1, ["loss"]),
         ("test begin",), ("test", 0), ("epoch end", 0, ["loss", "val_loss"]), ("train end",),
@@ -88,7 +91,9 @@ def test_stop_training_within_an_epoch():
         seen.append(step)
         model.stop_training = step == 1
 
-    history = model.fit(x, y, batch_size=4, epochs=5, verbose=0, callbacks=callbacks.LambdaCallback(on_train_batch_end=stop))
+    history = model.fit(
+        x, y, batch_size=4, epochs=5, verbose=0, callbacks=callbacks.LambdaCallback(on_train_batch_end=stop)
+    )
     assert seen == [0, 1] and len(history.history["loss"]) == 1
 
 
@@ -148,7 +153,9 @@ def test_early_stopping_rules():
 
 def test_early_stopping_in_fit():
     model, x, y = setup(rate=0.0)
-    history = model.fit(x, y, epochs=20, verbose=0, callbacks=[callbacks.EarlyStopping("loss", patience=3)])
+    history = model.fit(
+        x, y, epochs=20, shuffle=False, verbose=0, callbacks=[callbacks.EarlyStopping("loss", patience=3)]
+    )
     assert len(history.epoch) == 4
     with pytest.warns(UserWarning, match="no 'val_loss' in the logs"):
         model.fit(x, y, epochs=2, verbose=0, callbacks=[callbacks.EarlyStopping()])
@@ -162,7 +169,9 @@ def test_terminate_on_nan():
     history = model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0, callbacks=[callbacks.TerminateOnNaN()])
     assert len(history.epoch) == 1
     with pytest.raises(RuntimeError, match="batch 1: the loss is nan"):
-        setup()[0].fit(x, y, batch_size=4, shuffle=False, verbose=0, callbacks=[callbacks.TerminateOnNaN(raise_error=True)])
+        setup()[0].fit(
+            x, y, batch_size=4, shuffle=False, verbose=0, callbacks=[callbacks.TerminateOnNaN(raise_error=True)]
+        )
 
 
 def test_nan_is_explained_by_layer_and_op():
@@ -182,7 +191,9 @@ def test_nan_is_explained_by_layer_and_op():
 
 def test_schedules():
     model, x, y = setup()
-    history = model.fit(x, y, epochs=3, verbose=0, callbacks=[callbacks.LearningRateScheduler(lambda e, lr: lr / 2)]).history
+    history = model.fit(
+        x, y, epochs=3, verbose=0, callbacks=[callbacks.LearningRateScheduler(lambda e, lr: lr / 2)]
+    ).history
     np.testing.assert_allclose(history["learning_rate"], [0.025, 0.0125, 0.00625], rtol=1e-6)
     model, x, y = setup(rate=0.0)
     model.optimizer.learning_rate = 1e-12
@@ -195,7 +206,9 @@ def test_checkpoints_and_csv(tmp_path):
     model, x, y = setup()
     model.fit(x, y, epochs=2, verbose=0, callbacks=[
         callbacks.ModelCheckpoint(tmp_path / "m{epoch:02d}.keras"),
-        callbacks.ModelCheckpoint(tmp_path / "best.weights.h5", monitor="loss", save_best_only=True, save_weights_only=True),
+        callbacks.ModelCheckpoint(
+            tmp_path / "best.weights.h5", monitor="loss", save_best_only=True, save_weights_only=True
+        ),
         callbacks.CSVLogger(tmp_path / "log.csv"),
     ])  # fmt: skip
     assert sorted(p.name for p in tmp_path.iterdir()) == ["best.weights.h5", "log.csv", "m01.keras", "m02.keras"]

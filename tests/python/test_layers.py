@@ -4,9 +4,10 @@ import json
 import sys
 from pathlib import Path
 
-import falconet as keras
 import numpy as np
 import pytest
+
+import falconet as keras
 from falconet import layers, ops
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -131,7 +132,10 @@ def test_captured_configuration():
     assert config["width"] == 5 and config["name"] == "b" and config["trainable"] is True
     assert Block.from_config(config).width == 5
     dense = layers.Dense(4, activation="relu", kernel_regularizer="l2")
-    assert layers.Dense.from_config(json.loads(json.dumps(keras.saving.serialize_keras_object(dense)))["config"]).units == 4
+    assert (
+        layers.Dense.from_config(json.loads(json.dumps(keras.saving.serialize_keras_object(dense)))["config"]).units
+        == 4
+    )
 
 
 def test_get_and_set_weights():
@@ -268,7 +272,9 @@ def test_stateless_call_leaves_the_layer_alone():
 
 
 def test_lambda_and_arguments():
-    assert np.asarray(layers.Lambda(lambda x, k: x * k, arguments={"k": 3})(np.ones((1, 2), "float32"))).tolist() == [[3, 3]]
+    assert np.asarray(layers.Lambda(lambda x, k: x * k, arguments={"k": 3})(np.ones((1, 2), "float32"))).tolist() == [
+        [3, 3]
+    ]
 
 
 def test_default_build_by_shape():

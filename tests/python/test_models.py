@@ -4,9 +4,10 @@ import json
 import sys
 from pathlib import Path
 
-import falconet as keras
 import numpy as np
 import pytest
+
+import falconet as keras
 from falconet import Model, Sequential, layers, ops
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -96,7 +97,9 @@ def test_ops_in_functional_models():
 
 
 def test_nested_models_and_feature_extraction():
-    inner = Sequential([layers.Input((3,)), layers.Dense(4, name="first"), layers.Dense(2, name="second")], name="inner")
+    inner = Sequential(
+        [layers.Input((3,)), layers.Dense(4, name="first"), layers.Dense(2, name="second")], name="inner"
+    )
     x = layers.Input((3,))
     outer = Model(x, layers.Dense(1)(inner(x)))
     assert outer.count_params() == inner.count_params() + 3

@@ -7,9 +7,10 @@ import sys
 import threading
 import time
 
-import falconet as keras
 import numpy as np
 import pytest
+
+import falconet as keras
 from falconet import layers, ops
 
 
@@ -236,7 +237,9 @@ def test_evaluate_forms():
     assert isinstance(linear().evaluate(x, y, verbose=0), float)
     error = x @ np.full((3, 1), 0.1) - y
     np.testing.assert_allclose(found, [(error**2).mean(), np.abs(error).mean()], rtol=1e-5)
-    np.testing.assert_allclose(model.evaluate(x, y, steps=2, batch_size=10, verbose=0)[0], (error[:20] ** 2).mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        model.evaluate(x, y, steps=2, batch_size=10, verbose=0)[0], (error[:20] ** 2).mean(), rtol=1e-5
+    )
 
 
 def test_predict_forms(capsys):

@@ -45,13 +45,14 @@ GemmPlan make_plan(DType dtype, const GemmProblem& q, int threads) {
   const int64_t flops = 2 * q.m * q.n * q.k;
   // The canonical sum demands it (gemm.h); no other path may take such a product.
   const bool is_dot = q.n == 1 && !q.trans_a;
+  const bool exchanged = is_exchanged<T>(q);
   // B in place costs nothing while it stays near: above kDirectBytes rows of B evict one another.
   const bool has_rows = b_has_rows(q) && !q.prepacked_b;
-  const bool is_direct = has_rows && q.n > 1 && q.k * q.n * static_cast<int64_t>(sizeof(T)) <= B::kDirectBytes;
+  const bool is_direct = !exchanged && has_rows && q.k * q.n * static_cast<int64_t>(sizeof(T)) <= B::kDirectBytes;
   // Too few rows to pay for packing: B streams past once. A packed B streams as well in the packed path.
-  const bool is_stream = !is_dot && !is_direct && (q.n == 1 || (has_rows && q.m <= B::kStreamRows));
+  const bool is_stream = exchanged || (!is_direct && has_rows && q.m <= B::kStreamRows);
   // Rows (columns of a stream) that make a unit worth handing over.
-  const int64_t across = is_stream && q.n > 1 ? q.n : q.m;
+  const int64_t across = is_stream && !exchanged ? q.n : q.m;
   const int64_t grain = ceil_div(B::kUnitFlops, flops / across);
   if (is_dot) {
     plan.path = kDotPath;

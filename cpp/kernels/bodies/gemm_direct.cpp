@@ -21,7 +21,7 @@ void run_direct(const GemmArgs& args, int64_t begin, int64_t end) {
     const Panels panels(rows, Blocking<T>::kRows);
     for (int64_t i = 0; i < panels.count; ++i) {
       const int height = panels.height(i);
-      direct_rows(t, height, q.n);
+      direct_rows<Stream::plain>(t, height, q.n);
       t.a += height * t.a_row;
       t.c += height * t.ldc;
     }

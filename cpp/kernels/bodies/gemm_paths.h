@@ -9,7 +9,7 @@ namespace falconet::FALCONET_ISA {
 // GemmPlan::path.
 enum GemmPath {
   kDotPath,     // n == 1, A not transposed: interleaved chains
-  kStreamPath,  // few rows of A (or one column of B): the matrix is read once, in streams
+  kStreamPath,  // few rows of A, or few columns of B and A transposed: the other matrix is read once, in streams
   kDirectPath,  // B small and row-major: tiles straight from A and B
   kPanelPath,   // packed panels
 };
@@ -60,6 +60,15 @@ struct Panels {
 
 // op(B)'s rows lie in memory as rows, with a step of 1 between columns.
 inline bool b_has_rows(const GemmProblem& q) { return !q.trans_b || q.n == 1 || (q.k == 1 && q.ldb == 1); }
+
+// The stream path with A and B exchanged: always for a single column, and for as many as a tile has rows where they
+// would leave more than a quarter of their vectors' lanes empty, if there are enough rows to fill vectors instead.
+template <class T>
+bool is_exchanged(const GemmProblem& q) {
+  constexpr int64_t W = Vec<T>::width;
+  if (!q.trans_a || q.n == 1) return q.trans_a;
+  return !q.prepacked_b && q.n <= Blocking<T>::kRows && round_up(q.n, W) * 3 > q.n * 4 && q.m >= 2 * W;
+}
 
 // Scratch that the pack phase of the packed path fills: A's panels one after the other.
 template <class T>

@@ -86,11 +86,15 @@ void finish_block(const Tile<T>& t, int64_t rows, int64_t cols) {
 // `rows` rows of C over `cols` columns; t holds everything but the extents.
 template <class T>
 void stream_block(const Tile<T>& t, int rows, int64_t cols) {
-  if (cols <= Blocking<T>::kStreamColumns) {
-    direct_rows(t, rows, cols);
+  static_assert(Blocking<T>::kStreamRows == 4);
+  if (rows > Blocking<T>::kStreamRows) {
+    direct_rows<Stream::far>(t, rows, cols);
     return;
   }
-  static_assert(Blocking<T>::kStreamRows == 4);
+  if (cols <= Blocking<T>::kStreamColumns) {
+    direct_rows<Stream::plain>(t, rows, cols);
+    return;
+  }
   switch (rows) {
     case 1:
       add_all_steps<T, 1>(t, cols);
@@ -107,33 +111,55 @@ void stream_block(const Tile<T>& t, int rows, int64_t cols) {
   if (t.bias || t.relu) finish_block(t, rows, cols);
 }
 
-// The product with one column, A transposed: the row b times the matrix that A is in memory, for rows [begin, end) of
-// C.
+// c[i, j] = y[j, i], then bias and relu, for i < rows and j < cols.
 template <class T>
-void run_column(const Product<T>& q, Tile<T> t, int64_t begin, int64_t end) {
-  t.a = q.b, t.a_step = q.b_step;
-  t.b = q.a + begin, t.b_step = q.a_step;
-  if (q.ldc == 1 && !q.bias) {
+void store_transposed(const T* y, int64_t ldy, int64_t rows, int64_t cols, const T* bias, bool relu, T* c,
+                      int64_t ldc) {
+  using V = Vec<T>;
+  constexpr int W = V::width;
+  for (int64_t i = 0; i < rows; i += W) {
+    const int height = static_cast<int>(least(W, rows - i));
+    for (int64_t j = 0; j < cols; j += W) {
+      const int width = static_cast<int>(least(W, cols - j));
+      V x[W];
+      for (int v = 0; v < W; ++v) {
+        x[v] = v < width ? V::load_partial(y + (j + v) * ldy + i, height) : V::zero();
+        if (bias && v < width) x[v] = x[v] + V::broadcast(bias[j + v]);
+        if (relu) x[v] = relu_of(x[v]);
+      }
+      transpose(x);
+      for (int v = 0; v < height; ++v) x[v].store_partial(c + (i + v) * ldc + j, width);
+    }
+  }
+}
+
+// Rows [begin, end) of C with A and B exchanged: the transpose of C, few rows, is made on the stack.
+template <class T>
+void run_exchanged(const GemmArgs& args, const Product<T>& q, Tile<T> t, int64_t begin, int64_t end) {
+  t.a = q.b, t.a_row = q.b_column, t.a_step = q.b_step;
+  t.b_step = q.a_step;
+  if (q.n == 1 && q.ldc == 1 && !q.bias) {
+    t.b = q.a + begin;
     t.c = q.c + begin;
     stream_block(t, 1, end - begin);
     return;
   }
-  constexpr int64_t kChunk = 512;  // elements of C and copies of the bias, contiguous on the stack
-  T y[kChunk], bias[kChunk];
-  if (q.bias) {
-    for (T& each : bias) each = *q.bias;
-    t.bias = bias;
-  }
+  T y[Blocking<T>::kStreamBlock];
+  const int64_t step = Blocking<T>::kStreamBlock / q.n;
   t.c = y;
-  for (int64_t i = begin; i < end; i += kChunk) {
-    const int64_t count = least(kChunk, end - i);
+  t.ldc = step;
+  t.relu = false;
+  for (int64_t i = begin; i < end; i += step) {
+    const int64_t rows = least(step, end - i);
     T* c = q.c + i * q.ldc;
-    if (t.resume) {
-      for (int64_t j = 0; j < count; ++j) y[j] = c[j * q.ldc];
+    if (args.accumulate) {
+      for (int64_t j = 0; j < q.n; ++j) {
+        for (int64_t r = 0; r < rows; ++r) y[j * step + r] = c[r * q.ldc + j];
+      }
     }
     t.b = q.a + i;
-    stream_block(t, 1, count);
-    for (int64_t j = 0; j < count; ++j) c[j * q.ldc] = y[j];
+    stream_block(t, static_cast<int>(q.n), rows);
+    store_transposed(y, step, rows, q.n, q.bias, args.relu, c, q.ldc);
   }
 }
 
@@ -142,8 +168,8 @@ void run_column(const Product<T>& q, Tile<T> t, int64_t begin, int64_t end) {
 template <class T>
 void run_stream(const GemmArgs& args, int64_t begin, int64_t end) {
   const GemmProblem& problem = args.plan.problem;
-  const bool is_column = problem.n == 1;
-  const int64_t size = is_column ? problem.m : problem.n;
+  const bool exchanged = is_exchanged<T>(problem);
+  const int64_t size = exchanged ? problem.m : problem.n;
   const int64_t blocks = ceil_div(size, args.plan.nc);
   for (int64_t unit = begin; unit < end; ++unit) {
     const Product<T> q(args, unit / blocks);
@@ -153,9 +179,9 @@ void run_stream(const GemmArgs& args, int64_t begin, int64_t end) {
     t.resume = args.accumulate;
     t.finish = true;
     t.relu = args.relu;
-    if (is_column) {
-      run_column(q, t, first, last);
-      call_epilogue(args, q.batch, first, last - first, 0, 1);
+    if (exchanged) {
+      run_exchanged(args, q, t, first, last);
+      call_epilogue(args, q.batch, first, last - first, 0, q.n);
       continue;
     }
     t.a = q.a, t.a_row = q.a_row, t.a_step = q.a_step;

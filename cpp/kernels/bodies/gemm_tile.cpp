@@ -8,8 +8,9 @@ template <class T, int kRows, int kVecs, Stream kStream>
 void tile(const Tile<T>& t) {
   using V = Vec<T>;
   constexpr int W = V::width;
-  // Rows ahead to ask for: 8 rows of a tile of 8 x 2 vectors are 128 FMAs, about the latency of L3 in cycles.
-  constexpr int kAhead = 12;
+  // Rows ahead to ask for: as many as take 256 cycles of 64-byte FMAs, the latency of L3, but not the whole of L1.
+  constexpr int kTileBytes = kRows * kVecs * W * static_cast<int>(sizeof(T));
+  constexpr int kAhead = 256 * 64 / kTileBytes < 32 ? 256 * 64 / kTileBytes : 32;
   constexpr int kLine = 64 / sizeof(T);
   // Steps of k from one request to the next: 14 rows of C and 27 lines of A need about 30 in a tile of k = 342.
   constexpr int kPrefetchEvery = 8;

@@ -18,7 +18,9 @@ FALCONET_INLINE Vec<T> polynomial(const T (&c)[count], Vec<T> t) {
 }
 // `x` with its sign turned where `s` is negative.
 template <class T>
-FALCONET_INLINE Vec<T> flip_sign(Vec<T> x, Vec<T> s) { return x ^ (s & Vec<T>::broadcast(T(-0.0))); }
+FALCONET_INLINE Vec<T> flip_sign(Vec<T> x, Vec<T> s) {
+  return x ^ (s & Vec<T>::broadcast(T(-0.0)));
+}
 
 namespace f32 {
 
@@ -67,6 +69,20 @@ FALCONET_INLINE VecF tanh(VecF x) {
   const VecF far = one - VecF::broadcast(2.0f) / (exp(a + a) + one);
   const VecF near = fma(polynomial(kTanh32, square) * square, a, a);
   return flip_sign(select(a < VecF::broadcast(0.625f), near, far), x);
+}
+
+// log1p(e) = e h(e) keeps its digits where e is small, that is where softplus(x) is about exp(x).
+FALCONET_INLINE VecF softplus(VecF x) {
+  const VecF e = exp(-abs(x));
+  return fma(e, polynomial(kLog1p32, e), max(x, VecF::zero()));
+}
+
+// Beyond 1 the part taken from 1 is small, so float32 does for it; beyond 4 the result rounds to 1.
+FALCONET_INLINE VecF erf(VecF x) {
+  const VecF a = abs(x), one = VecF::broadcast(1.0f), b = min(VecF::broadcast(4.0f), max(one, a));
+  const VecF near = a * polynomial(kErf32, a * a);
+  const VecF far = fnma(exp(-(b * b)), polynomial(kErfc32, b - VecF::broadcast(2.5f)), one);
+  return flip_sign(select(a < one, near, far), x);
 }
 
 }  // namespace f32

@@ -15,7 +15,8 @@ FALCONET_INLINE float copysign_of(float a, float b) { return ::copysignf(a, b); 
 FALCONET_INLINE double floor_of(double a) { return ::floor(a); }
 FALCONET_INLINE float floor_of(float a) { return ::floorf(a); }
 
-// Python's and NumPy's pair: mod has the sign of b, and a = floor_div b + mod up to rounding. b = 0 gives a / b and NaN.
+// Python's and NumPy's pair: mod has the sign of b, and a = floor_div b + mod up to rounding. b = 0 gives a / b and
+// NaN.
 template <class T>
 FALCONET_INLINE T mod(T a, T b) {
   const T r = fmod_of(a, b);
@@ -35,14 +36,10 @@ FALCONET_INLINE T floor_div(T a, T b) {
   return q - whole > T(0.5) ? whole + 1 : whole;
 }
 
-inline double sigmoid(double x) {
-  const double e = ::exp(-::fabs(x));
-  return (x < 0 ? e : 1.0) / (1.0 + e);
-}
-inline double softplus(double x) { return (x > 0 ? x : 0.0) + ::log1p(::exp(-::fabs(x))); }
+FALCONET_INLINE double softplus(double x) { return (x > 0 ? x : 0.0) + ::log1p(::exp(-::fabs(x))); }
 
 // The reentrant form where there is one: lgamma itself writes a global variable of the process.
-inline double lgamma(double x) {
+FALCONET_INLINE double lgamma(double x) {
 #if defined(__GLIBC__) || defined(__APPLE__)
   int sign;
   return ::lgamma_r(x, &sign);
@@ -52,9 +49,9 @@ inline double lgamma(double x) {
 }
 
 // Reflection for x < 0, the recurrence psi(x) = psi(x + 1) - 1 / x up to 10, and there the asymptotic series with the
-// Bernoulli numbers B_2 / 2, B_4 / 4, ... (Abramowitz and Stegun 6.3.5, 6.3.7, 6.3.18); the first term left out is below
-// 1e-17. Errors are a few 1e-16 of the largest term, so relative errors grow next to the zeros.
-inline double digamma(double x) {
+// Bernoulli numbers B_2 / 2, B_4 / 4, ... (Abramowitz and Stegun 6.3.5, 6.3.7, 6.3.18); the first term left out is
+// below 1e-17. Errors are a few 1e-16 of the largest term, so relative errors grow next to the zeros.
+FALCONET_INLINE double digamma(double x) {
   if (x == 0) return ::copysign(INFINITY, -x);
   double y = 0;
   if (x < 0) {
@@ -72,7 +69,7 @@ inline double digamma(double x) {
 }
 
 // One step of Halley's method on erf(y) = x, or on the complement where that has more digits. `y` is within 1e-8 of it.
-inline double refined_erfinv(double x, double y) {
+FALCONET_INLINE double refined_erfinv(double x, double y) {
   if (!(::fabs(x) < 1)) return y;
   const double a = ::fabs(x), z = ::fabs(y);
   const double excess = a < 0.5 ? ::erf(z) - a : (1 - a) - ::erfc(z);

@@ -95,55 +95,63 @@ FALCONET_INLINE VecD atanh(VecD x) {
   return flip_sign(constant(0.5) * log1p((a + a) / (constant(1.0) - a)), x);
 }
 
-FALCONET_INLINE VecD softplus(VecD x) { return max(x, VecD::zero()) + log1p(exp(-abs(x))); }
-
 // Arguments from here on go through the C library, which reduces them with as many digits of pi as it takes.
 inline constexpr double kLargeAngle = 1 << 20;
 
 // x = n pi / 2 + r. Below kLargeAngle n has 20 bits, so its products with the first two parts of pi / 2 (33 bits each)
 // are exact; lanes at or beyond it (or NaN) get n = 0.
 struct Angle {
-  VecD sin_r, cos_r;
-  VecL n;
+  VecD r, n;
 };
 FALCONET_INLINE Angle reduce_angle(VecD x) {
   const VecD n = select(abs(x) < constant(kLargeAngle), round(x * constant(2 / kPi)), VecD::zero());
   VecD r = fnma(n, constant(0x1.921fb544p+0), x);
   r = fnma(n, constant(0x1.0b4611a6p-34), r);
-  r = fnma(n, constant(0x1.3198a2e037073p-69), r);
-  const VecD square = r * r, half = constant(0.5);
-  const VecD cosine = fma(polynomial(kCos64, square) * square, square, fnma(square, half, constant(1.0)));
-  return {fma(polynomial(kSin64, square) * square, r, r), cosine, round_to_int(n)};
+  return {fnma(n, constant(0x1.3198a2e037073p-69), r), n};
 }
 // y, with the lanes of large, infinite and NaN x replaced by f(x).
-template <class F>
-FALCONET_INLINE VecD large_angles(VecD x, VecD y, F f) {
-  if (all(abs(x) < constant(kLargeAngle))) return y;
-  double xs[VecD::width], ys[VecD::width];
+template <class T, class F>
+FALCONET_INLINE Vec<T> large_angles(Vec<T> x, Vec<T> y, F f) {
+  const Vec<T> large = Vec<T>::broadcast(T(kLargeAngle));
+  if (all(abs(x) < large)) return y;
+  T xs[Vec<T>::width], ys[Vec<T>::width];
   x.store(xs);
   y.store(ys);
-  for (int i = 0; i < VecD::width; ++i) {
-    if (!(::fabs(xs[i]) < kLargeAngle)) ys[i] = f(xs[i]);
+  for (int i = 0; i < Vec<T>::width; ++i) {
+    if (!(xs[i] < T(kLargeAngle) && xs[i] > -T(kLargeAngle))) ys[i] = static_cast<T>(f(static_cast<double>(xs[i])));
   }
-  return VecD::load(ys);
+  return Vec<T>::load(ys);
 }
-FALCONET_INLINE Mask64 bit_set(VecL n, int64_t bit) { return (n & VecL::broadcast(bit)) != VecL::zero(); }
+template <class V>
+FALCONET_INLINE auto bit_set(V n, int bit) {
+  return (n & V::broadcast(bit)) != V::zero();
+}
+
+// The reduction needs double; the polynomials do not. `shift` is 0 for sin and 1 for cos: the quarter to begin at.
+FALCONET_INLINE VecF sin_or_cos(VecF x, int shift) {
+  const Angle lo = reduce_angle(widen_lo(x)), hi = reduce_angle(widen_hi(x));
+  const VecF r = narrow(lo.r, hi.r), square = r * r;
+  const VecI n = narrow(round_to_int(lo.n), round_to_int(hi.n)) + VecI::broadcast(shift);
+  const VecF sine = fma(polynomial(kSin32, square) * square, r, r);
+  const VecF cosine =
+      fma(polynomial(kCos32, square) * square, square, fnma(square, VecF::broadcast(0.5f), VecF::broadcast(1.0f)));
+  const VecF y = select(bit_set(n, 1), cosine, sine);
+  return select(bit_set(n, 2), -y, y);
+}
 // Odd functions work on |x|: reducing -0 gives +0.
-FALCONET_INLINE VecD sin(VecD x) {
-  const Angle a = reduce_angle(abs(x));
-  const VecD y = flip_sign(select(bit_set(a.n, 1), a.cos_r, a.sin_r), x);
-  return large_angles(x, select(bit_set(a.n, 2), -y, y), [](double t) { return ::sin(t); });
+FALCONET_INLINE VecF sin(VecF x) {
+  const VecF y = flip_sign(sin_or_cos(abs(x), 0), x);
+  return large_angles(x, y, [](double t) { return ::sin(t); });
 }
-FALCONET_INLINE VecD cos(VecD x) {
-  const Angle a = reduce_angle(x);
-  const VecD y = select(bit_set(a.n, 1), a.sin_r, a.cos_r);
-  const VecL next = a.n + VecL::broadcast(1);
-  return large_angles(x, select(bit_set(next, 2), -y, y), [](double t) { return ::cos(t); });
+FALCONET_INLINE VecF cos(VecF x) {
+  return large_angles(x, sin_or_cos(x, 1), [](double t) { return ::cos(t); });
 }
 FALCONET_INLINE VecD tan(VecD x) {
   const Angle a = reduce_angle(abs(x));
-  const Mask64 odd = bit_set(a.n, 1);
-  const VecD y = select(odd, -a.cos_r, a.sin_r) / select(odd, a.sin_r, a.cos_r);
+  const VecD square = a.r * a.r, sine = fma(polynomial(kSin64, square) * square, a.r, a.r);
+  const VecD cosine = fma(polynomial(kCos64, square) * square, square, fnma(square, constant(0.5), constant(1.0)));
+  const Mask64 odd = bit_set(round_to_int(a.n), 1);
+  const VecD y = select(odd, -cosine, sine) / select(odd, sine, cosine);
   return large_angles(x, flip_sign(y, x), [](double t) { return ::tan(t); });
 }
 
@@ -200,10 +208,6 @@ FALCONET_INLINE VecD erfc_far(VecD a) {
   a = min(constant(10.25), max(constant(1.0), a));
   const VecD t = (a - constant(2.0)) / (a + constant(2.0));
   return exp(-(a * a)) * polynomial(kErfc64, t);
-}
-FALCONET_INLINE VecD erf(VecD x) {
-  const VecD a = abs(x), one = constant(1.0), near = a * polynomial(kErf64, a * a);
-  return flip_sign(select(a < one, near, one - erfc_far(a)), x);
 }
 FALCONET_INLINE VecD erfc(VecD x) {
   const VecD a = abs(x), one = constant(1.0), near = one - x * polynomial(kErf64, a * a), far = erfc_far(a);

@@ -25,12 +25,9 @@ using U64 = typename Unsigned<sign_matters(m)>::Type;
 #define FALCONET_CLASSES_A(m) {FALCONET_ROW_F(m), FALCONET_ROW_I(m), nullptr}
 #define FALCONET_CLASSES_AM(m) {FALCONET_ROW_F(m), FALCONET_ROW_I(m), &micro<m, int32_t>}
 #define FALCONET_CLASSES_IM(m) {nullptr, nullptr, FALCONET_ROW_I(m), &micro<m, int32_t>}
-#define FALCONET_CONVERT(to) \
-  {                                                                                                        \
-    &convert_lanes<Lane::to, Lane::f32>, &convert_lanes<Lane::to, Lane::f64>,                              \
-        &convert_lanes<Lane::to, Lane::i32>, &convert_lanes<Lane::to, Lane::i64>,                          \
-        &convert_lanes<Lane::to, Lane::u64>, &convert_lanes<Lane::to, Lane::mask>                          \
-  }
+#define FALCONET_CONVERT(to)                                                                                      \
+  {&convert_lanes<Lane::to, Lane::f32>, &convert_lanes<Lane::to, Lane::f64>, &convert_lanes<Lane::to, Lane::i32>, \
+   &convert_lanes<Lane::to, Lane::i64>, &convert_lanes<Lane::to, Lane::u64>, &convert_lanes<Lane::to, Lane::mask>}
 
 extern const PointwiseKernels pointwise_kernels;
 const PointwiseKernels pointwise_kernels = {

@@ -120,9 +120,7 @@ struct Op<Micro::trunc, T> : ByVector {
 };
 template <class T>
 struct Op<Micro::copysign, T> : ByVector {
-  static FALCONET_INLINE Vec<T> f(Vec<T> a, Vec<T> b) {
-    return abs(a) | (b & Vec<T>::broadcast(T(-0.0)));
-  }
+  static FALCONET_INLINE Vec<T> f(Vec<T> a, Vec<T> b) { return abs(a) | (b & Vec<T>::broadcast(T(-0.0))); }
 };
 
 FALCONET_MICRO_FS(copy)

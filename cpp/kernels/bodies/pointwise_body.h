@@ -1,5 +1,5 @@
-// The loops of the micro-operations. A family file specialises Op<m, T> for its rows by a static f on one register or one
-// value, says with a base class which loop carries it, and instantiates micro<m, T>.
+// The loops of the micro-operations. A family file specialises Op<m, T> for its rows by a static f on one register or
+// one value, says with a base class which loop carries it, and instantiates micro<m, T>.
 #pragma once
 
 #include "kernels/bodies/pointwise_micro.h"

@@ -200,7 +200,7 @@ void fill_lanes(void* y, const void* a, const void*, const void*, int64_t n, int
 #define FALCONET_NARROW(d) \
   FALCONET_STORAGE(d)      \
   template void narrow_lanes_of<DType::d> FALCONET_ARGS;
-#define FALCONET_CONVERT(to)                                  \
+#define FALCONET_CONVERT(to)                                      \
   template void convert_lanes<Lane::to, Lane::f32> FALCONET_ARGS; \
   template void convert_lanes<Lane::to, Lane::f64> FALCONET_ARGS; \
   template void convert_lanes<Lane::to, Lane::i32> FALCONET_ARGS; \

@@ -19,10 +19,14 @@ template <class T>
 inline constexpr bool kSigned = T(-1) < T(0);
 
 template <class T>
-FALCONET_INLINE T negated(T a) { return static_cast<T>(Unsigned<T>{0} - static_cast<Unsigned<T>>(a)); }
+FALCONET_INLINE T negated(T a) {
+  return static_cast<T>(Unsigned<T>{0} - static_cast<Unsigned<T>>(a));
+}
 // b is neither 0 nor -1 where these divide.
 template <class T>
-FALCONET_INLINE bool divides_trivially(T b) { return b == 0 || (kSigned<T> && b == static_cast<T>(-1)); }
+FALCONET_INLINE bool divides_trivially(T b) {
+  return b == 0 || (kSigned<T> && b == static_cast<T>(-1));
+}
 
 }  // namespace
 

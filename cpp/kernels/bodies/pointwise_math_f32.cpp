@@ -61,12 +61,12 @@ struct Op<Micro::atanh, float> : ByWide {
   static FALCONET_INLINE VecD f(VecD x) { return wide::atanh(x); }
 };
 template <>
-struct Op<Micro::softplus, float> : ByWide {
-  static FALCONET_INLINE VecD f(VecD x) { return wide::softplus(x); }
+struct Op<Micro::softplus, float> : ByVector {
+  static FALCONET_INLINE VecF f(VecF x) { return f32::softplus(x); }
 };
 template <>
-struct Op<Micro::erf, float> : ByWide {
-  static FALCONET_INLINE VecD f(VecD x) { return wide::erf(x); }
+struct Op<Micro::erf, float> : ByVector {
+  static FALCONET_INLINE VecF f(VecF x) { return f32::erf(x); }
 };
 template <>
 struct Op<Micro::erfc, float> : ByWide {

@@ -22,8 +22,8 @@ void convert_lanes(void* y, const void* a, const void* b, const void* c, int64_t
 template <class T>
 void fill_lanes(void* y, const void* a, const void* b, const void* c, int64_t n, int64_t index);
 
-// Whether the row gives other bits for unsigned lanes than for signed ones. Where it does not, uint64 runs the instance of
-// int64_t; masks always run that of int32_t.
+// Whether the row gives other bits for unsigned lanes than for signed ones. Where it does not, uint64 runs the instance
+// of int64_t; masks always run that of int32_t.
 constexpr bool sign_matters(Micro m) {
   switch (m) {
     case Micro::floor_div:

@@ -1,7 +1,7 @@
 // Generators: element i is a function of its index in the whole array and, for the random ones, of the key.
 //
-// The words of the stream of a key are those of base/philox.h, here for a register of blocks at a time. 32-bit lanes take
-// word i, 64-bit lanes words 2 i (lower half) and 2 i + 1.
+// The words of the stream of a key are those of base/philox.h, here for a register of blocks at a time. 32-bit lanes
+// take word i, 64-bit lanes words 2 i (lower half) and 2 i + 1.
 #include "base/philox.h"
 #include "kernels/bodies/math_wide.h"
 #include "kernels/bodies/pointwise_body.h"
@@ -59,8 +59,9 @@ FALCONET_INLINE void generate(T* y, const void* a, int64_t n, int64_t index) {
   }
 }
 
-// sqrt(2) erfinv(x): the sign is the word's upper bit, and k, the other 31, gives |x| = 1 - c with c = (k + 1/2) / 2^31.
-// Both x and c are made from k, so that each has all its digits where it is small; hence tails up to 6.2 deviations.
+// sqrt(2) erfinv(x): the sign is the word's upper bit, and k, the other 31, gives |x| = 1 - c with c = (k + 1/2) /
+// 2^31. Both x and c are made from k, so that each has all its digits where it is small; hence tails up to 6.2
+// deviations.
 FALCONET_INLINE VecF normal_of(VecI word) {
   const VecF half = VecF::broadcast(0.5f), unit = VecF::broadcast(0x1p-31f);
   const VecI most = VecI::broadcast(INT32_MAX), k = word & most;

@@ -1,5 +1,5 @@
-// Micro-operations that call the C library (or math_scalar.h) value by value: all functions of float64, and those of float32
-// that are rarely called.
+// Micro-operations that call the C library (or math_scalar.h) value by value: most functions of float64, and those of
+// float32 that are rarely called.
 #include "kernels/bodies/math_scalar.h"
 #include "kernels/bodies/math_wide.h"
 #include "kernels/bodies/pointwise_body.h"
@@ -7,20 +7,12 @@
 namespace falconet::FALCONET_ISA {
 
 template <>
-struct Op<Micro::exp, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::exp(x); }
-};
-template <>
 struct Op<Micro::exp2, double> : ByValue {
   static FALCONET_INLINE double f(double x) { return ::exp2(x); }
 };
 template <>
 struct Op<Micro::expm1, double> : ByValue {
   static FALCONET_INLINE double f(double x) { return ::expm1(x); }
-};
-template <>
-struct Op<Micro::log, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::log(x); }
 };
 template <>
 struct Op<Micro::log2, double> : ByValue {
@@ -67,10 +59,6 @@ struct Op<Micro::cosh, double> : ByValue {
   static FALCONET_INLINE double f(double x) { return ::cosh(x); }
 };
 template <>
-struct Op<Micro::tanh, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::tanh(x); }
-};
-template <>
 struct Op<Micro::asinh, double> : ByValue {
   static FALCONET_INLINE double f(double x) { return ::asinh(x); }
 };
@@ -105,10 +93,6 @@ struct Op<Micro::hypot, double> : ByValue {
 template <>
 struct Op<Micro::atan2, double> : ByValue {
   static FALCONET_INLINE double f(double a, double b) { return ::atan2(a, b); }
-};
-template <>
-struct Op<Micro::sigmoid, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return scalar::sigmoid(x); }
 };
 template <>
 struct Op<Micro::softplus, double> : ByValue {
@@ -165,10 +149,8 @@ struct Op<Micro::nextafter, float> : ByValue {
   static FALCONET_INLINE float f(float a, float b) { return ::nextafterf(a, b); }
 };
 
-FALCONET_MICRO(exp, double)
 FALCONET_MICRO(exp2, double)
 FALCONET_MICRO(expm1, double)
-FALCONET_MICRO(log, double)
 FALCONET_MICRO(log2, double)
 FALCONET_MICRO(log10, double)
 FALCONET_MICRO(log1p, double)
@@ -180,7 +162,6 @@ FALCONET_MICRO(acos, double)
 FALCONET_MICRO(atan, double)
 FALCONET_MICRO(sinh, double)
 FALCONET_MICRO(cosh, double)
-FALCONET_MICRO(tanh, double)
 FALCONET_MICRO(asinh, double)
 FALCONET_MICRO(acosh, double)
 FALCONET_MICRO(atanh, double)
@@ -190,7 +171,6 @@ FALCONET_MICRO(cbrt, double)
 FALCONET_MICRO(pow, double)
 FALCONET_MICRO(hypot, double)
 FALCONET_MICRO(atan2, double)
-FALCONET_MICRO(sigmoid, double)
 FALCONET_MICRO(softplus, double)
 FALCONET_MICRO(erfinv, double)
 FALCONET_MICRO_F(lgamma)

@@ -5,12 +5,12 @@
 namespace falconet::FALCONET_ISA {
 
 template <>
-struct Op<Micro::sin, float> : ByWide {
-  static FALCONET_INLINE VecD f(VecD x) { return wide::sin(x); }
+struct Op<Micro::sin, float> : ByVector {
+  static FALCONET_INLINE VecF f(VecF x) { return wide::sin(x); }
 };
 template <>
-struct Op<Micro::cos, float> : ByWide {
-  static FALCONET_INLINE VecD f(VecD x) { return wide::cos(x); }
+struct Op<Micro::cos, float> : ByVector {
+  static FALCONET_INLINE VecF f(VecF x) { return wide::cos(x); }
 };
 template <>
 struct Op<Micro::tan, float> : ByWide {

@@ -52,7 +52,8 @@
 #define FALCONET_INLINE inline __attribute__((always_inline))
 #endif
 
-// Before a loop over registers, whose count is a constant: an array of Vec stays in registers only where it is unrolled.
+// Before a loop over registers, whose count is a constant: an array of Vec stays in registers only where it is
+// unrolled.
 #if defined(__clang__)
 #define FALCONET_UNROLL _Pragma("unroll")
 #elif defined(__GNUC__)
@@ -93,7 +94,9 @@ FALCONET_INLINE void prefetch_write(void* p) { __builtin_prefetch(p, 1); }
 
 // What is the same everywhere, from the above.
 template <class T>
-FALCONET_INLINE Vec<T> and_not(Vec<T> a, Vec<T> b) { return a & ~b; }
+FALCONET_INLINE Vec<T> and_not(Vec<T> a, Vec<T> b) {
+  return a & ~b;
+}
 #if !defined(FALCONET_ISA_avx512)
 // In two steps, so that neither factor leaves the normal range. Adding 1.5 * 2^23 puts n into the lower bits.
 FALCONET_INLINE VecF scale(VecF a, VecF n) {
@@ -103,6 +106,8 @@ FALCONET_INLINE VecF scale(VecF a, VecF n) {
 }
 #endif
 template <class T>
-FALCONET_INLINE Vec<T>& operator+=(Vec<T>& a, Vec<T> b) { return a = a + b; }
+FALCONET_INLINE Vec<T>& operator+=(Vec<T>& a, Vec<T> b) {
+  return a = a + b;
+}
 
 }  // namespace falconet::FALCONET_ISA

@@ -191,8 +191,8 @@ FALCONET_INLINE Vec<int64_t> round_to_int(Vec<double> a) {
   return {_mm256_sub_epi64(_mm256_castpd_si256(_mm256_add_pd(a.v, magic)), _mm256_castpd_si256(magic))};
 }
 FALCONET_INLINE Vec<int64_t> to_int(Vec<double> a) { return round_to_int(trunc(a)); }
-// The halves are put into the fractions of doubles of known exponents, which are then taken off again: all exact but the
-// last addition. The sign bit of the upper half is flipped, which adds 2^63.
+// The halves are put into the fractions of doubles of known exponents, which are then taken off again: all exact but
+// the last addition. The sign bit of the upper half is flipped, which adds 2^63.
 FALCONET_INLINE Vec<double> to_float(Vec<int64_t> a) {
   const __m256i hi = _mm256_xor_si256(_mm256_srli_epi64(a.v, 32), _mm256_castpd_si256(_mm256_set1_pd(0x1p84 + 0x1p63)));
   const __m256i lo = _mm256_blend_epi32(a.v, _mm256_castpd_si256(_mm256_set1_pd(0x1p52)), 0xAA);
@@ -227,11 +227,17 @@ FALCONET_INLINE Vec<int32_t> select(Mask32 m, Vec<int32_t> a, Vec<int32_t> b) {
   return {_mm256_blendv_epi8(b.v, a.v, m.m)};
 }
 template <int k>
-FALCONET_INLINE Vec<int32_t> shift_left(Vec<int32_t> a) { return {_mm256_slli_epi32(a.v, k)}; }
+FALCONET_INLINE Vec<int32_t> shift_left(Vec<int32_t> a) {
+  return {_mm256_slli_epi32(a.v, k)};
+}
 template <int k>
-FALCONET_INLINE Vec<int32_t> shift_right(Vec<int32_t> a) { return {_mm256_srai_epi32(a.v, k)}; }
+FALCONET_INLINE Vec<int32_t> shift_right(Vec<int32_t> a) {
+  return {_mm256_srai_epi32(a.v, k)};
+}
 template <int k>
-FALCONET_INLINE Vec<int32_t> shift_right_logical(Vec<int32_t> a) { return {_mm256_srli_epi32(a.v, k)}; }
+FALCONET_INLINE Vec<int32_t> shift_right_logical(Vec<int32_t> a) {
+  return {_mm256_srli_epi32(a.v, k)};
+}
 FALCONET_INLINE Vec<int32_t> shift_left(Vec<int32_t> a, Vec<int32_t> k) { return {_mm256_sllv_epi32(a.v, k.v)}; }
 FALCONET_INLINE Vec<int32_t> shift_right(Vec<int32_t> a, Vec<int32_t> k) { return {_mm256_srav_epi32(a.v, k.v)}; }
 FALCONET_INLINE Vec<int32_t> shift_right_logical(Vec<int32_t> a, Vec<int32_t> k) {
@@ -264,9 +270,13 @@ FALCONET_INLINE Vec<int64_t> min(Vec<int64_t> a, Vec<int64_t> b) { return select
 FALCONET_INLINE Vec<int64_t> max(Vec<int64_t> a, Vec<int64_t> b) { return select(a > b, a, b); }
 FALCONET_INLINE Vec<int64_t> abs(Vec<int64_t> a) { return select(a < Vec<int64_t>::zero(), -a, a); }
 template <int k>
-FALCONET_INLINE Vec<int64_t> shift_left(Vec<int64_t> a) { return {_mm256_slli_epi64(a.v, k)}; }
+FALCONET_INLINE Vec<int64_t> shift_left(Vec<int64_t> a) {
+  return {_mm256_slli_epi64(a.v, k)};
+}
 template <int k>
-FALCONET_INLINE Vec<int64_t> shift_right_logical(Vec<int64_t> a) { return {_mm256_srli_epi64(a.v, k)}; }
+FALCONET_INLINE Vec<int64_t> shift_right_logical(Vec<int64_t> a) {
+  return {_mm256_srli_epi64(a.v, k)};
+}
 // Arithmetic shifts: of ~a where a is negative, and complemented again.
 template <int k>
 FALCONET_INLINE Vec<int64_t> shift_right(Vec<int64_t> a) {

@@ -34,9 +34,7 @@ struct Vec<float> {
   }
   static FALCONET_INLINE Vec broadcast(float x) { return {_mm512_set1_ps(x)}; }
   static FALCONET_INLINE Vec zero() { return {_mm512_setzero_ps()}; }
-  static FALCONET_INLINE Vec iota() {
-    return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)};
-  }
+  static FALCONET_INLINE Vec iota() { return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
   FALCONET_INLINE void store(float* p) const { _mm512_storeu_ps(p, v); }
   FALCONET_INLINE void store_partial(float* p, int n) const {
     _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
@@ -146,7 +144,9 @@ FALCONET_INLINE Mask32 operator<(Vec<float> a, Vec<float> b) { return {_mm512_cm
 FALCONET_INLINE Mask32 operator<=(Vec<float> a, Vec<float> b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
 FALCONET_INLINE Mask32 operator>(Vec<float> a, Vec<float> b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }
 FALCONET_INLINE Mask32 operator>=(Vec<float> a, Vec<float> b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ)}; }
-FALCONET_INLINE Vec<float> select(Mask32 m, Vec<float> a, Vec<float> b) { return {_mm512_mask_blend_ps(m.m, b.v, a.v)}; }
+FALCONET_INLINE Vec<float> select(Mask32 m, Vec<float> a, Vec<float> b) {
+  return {_mm512_mask_blend_ps(m.m, b.v, a.v)};
+}
 FALCONET_INLINE Vec<int32_t> bits(Vec<float> a) { return {_mm512_castps_si512(a.v)}; }
 FALCONET_INLINE Vec<float> as_float(Vec<int32_t> a) { return {_mm512_castsi512_ps(a.v)}; }
 FALCONET_INLINE Vec<int32_t> to_int(Vec<float> a) { return {_mm512_cvttps_epi32(a.v)}; }
@@ -222,11 +222,17 @@ FALCONET_INLINE Vec<int32_t> select(Mask32 m, Vec<int32_t> a, Vec<int32_t> b) {
   return {_mm512_mask_blend_epi32(m.m, b.v, a.v)};
 }
 template <int k>
-FALCONET_INLINE Vec<int32_t> shift_left(Vec<int32_t> a) { return {_mm512_slli_epi32(a.v, k)}; }
+FALCONET_INLINE Vec<int32_t> shift_left(Vec<int32_t> a) {
+  return {_mm512_slli_epi32(a.v, k)};
+}
 template <int k>
-FALCONET_INLINE Vec<int32_t> shift_right(Vec<int32_t> a) { return {_mm512_srai_epi32(a.v, k)}; }
+FALCONET_INLINE Vec<int32_t> shift_right(Vec<int32_t> a) {
+  return {_mm512_srai_epi32(a.v, k)};
+}
 template <int k>
-FALCONET_INLINE Vec<int32_t> shift_right_logical(Vec<int32_t> a) { return {_mm512_srli_epi32(a.v, k)}; }
+FALCONET_INLINE Vec<int32_t> shift_right_logical(Vec<int32_t> a) {
+  return {_mm512_srli_epi32(a.v, k)};
+}
 FALCONET_INLINE Vec<int32_t> shift_left(Vec<int32_t> a, Vec<int32_t> k) { return {_mm512_sllv_epi32(a.v, k.v)}; }
 FALCONET_INLINE Vec<int32_t> shift_right(Vec<int32_t> a, Vec<int32_t> k) { return {_mm512_srav_epi32(a.v, k.v)}; }
 FALCONET_INLINE Vec<int32_t> shift_right_logical(Vec<int32_t> a, Vec<int32_t> k) {
@@ -255,11 +261,17 @@ FALCONET_INLINE Vec<int64_t> select(Mask64 m, Vec<int64_t> a, Vec<int64_t> b) {
   return {_mm512_mask_blend_epi64(m.m, b.v, a.v)};
 }
 template <int k>
-FALCONET_INLINE Vec<int64_t> shift_left(Vec<int64_t> a) { return {_mm512_slli_epi64(a.v, k)}; }
+FALCONET_INLINE Vec<int64_t> shift_left(Vec<int64_t> a) {
+  return {_mm512_slli_epi64(a.v, k)};
+}
 template <int k>
-FALCONET_INLINE Vec<int64_t> shift_right(Vec<int64_t> a) { return {_mm512_srai_epi64(a.v, k)}; }
+FALCONET_INLINE Vec<int64_t> shift_right(Vec<int64_t> a) {
+  return {_mm512_srai_epi64(a.v, k)};
+}
 template <int k>
-FALCONET_INLINE Vec<int64_t> shift_right_logical(Vec<int64_t> a) { return {_mm512_srli_epi64(a.v, k)}; }
+FALCONET_INLINE Vec<int64_t> shift_right_logical(Vec<int64_t> a) {
+  return {_mm512_srli_epi64(a.v, k)};
+}
 FALCONET_INLINE Vec<int64_t> shift_left(Vec<int64_t> a, Vec<int64_t> k) { return {_mm512_sllv_epi64(a.v, k.v)}; }
 FALCONET_INLINE Vec<int64_t> shift_right(Vec<int64_t> a, Vec<int64_t> k) { return {_mm512_srav_epi64(a.v, k.v)}; }
 FALCONET_INLINE Vec<int64_t> shift_right_logical(Vec<int64_t> a, Vec<int64_t> k) {

@@ -98,9 +98,7 @@ struct Vec<int64_t> {
 };
 
 // Masks.
-FALCONET_INLINE uint64x2_t not_u64(uint64x2_t a) {
-  return vreinterpretq_u64_u32(vmvnq_u32(vreinterpretq_u32_u64(a)));
-}
+FALCONET_INLINE uint64x2_t not_u64(uint64x2_t a) { return vreinterpretq_u64_u32(vmvnq_u32(vreinterpretq_u32_u64(a))); }
 FALCONET_INLINE Mask32 operator&(Mask32 a, Mask32 b) { return {vandq_u32(a.m, b.m)}; }
 FALCONET_INLINE Mask32 operator|(Mask32 a, Mask32 b) { return {vorrq_u32(a.m, b.m)}; }
 FALCONET_INLINE Mask32 operator^(Mask32 a, Mask32 b) { return {veorq_u32(a.m, b.m)}; }
@@ -178,11 +176,17 @@ FALCONET_INLINE Vec<int64_t> shift_right_logical(Vec<int64_t> a, Vec<int64_t> k)
   return {vreinterpretq_s64_u64(vshlq_u64(vreinterpretq_u64_s64(a.v), vnegq_s64(k.v)))};
 }
 template <int k, class T>
-FALCONET_INLINE Vec<T> shift_left(Vec<T> a) { return shift_left(a, Vec<T>::broadcast(k)); }
+FALCONET_INLINE Vec<T> shift_left(Vec<T> a) {
+  return shift_left(a, Vec<T>::broadcast(k));
+}
 template <int k, class T>
-FALCONET_INLINE Vec<T> shift_right(Vec<T> a) { return shift_right(a, Vec<T>::broadcast(k)); }
+FALCONET_INLINE Vec<T> shift_right(Vec<T> a) {
+  return shift_right(a, Vec<T>::broadcast(k));
+}
 template <int k, class T>
-FALCONET_INLINE Vec<T> shift_right_logical(Vec<T> a) { return shift_right_logical(a, Vec<T>::broadcast(k)); }
+FALCONET_INLINE Vec<T> shift_right_logical(Vec<T> a) {
+  return shift_right_logical(a, Vec<T>::broadcast(k));
+}
 
 // float.
 FALCONET_INLINE Vec<float> operator+(Vec<float> a, Vec<float> b) { return {vaddq_f32(a.v, b.v)}; }
@@ -269,9 +273,7 @@ FALCONET_INLINE Vec<int64_t> interleave_hi(Vec<int64_t> a, Vec<int64_t> b) { ret
 FALCONET_INLINE Vec<int32_t> as_int32(Vec<int64_t> a) { return {vreinterpretq_s32_s64(a.v)}; }
 
 // Storage of 16 bits.
-FALCONET_INLINE Vec<int32_t> load_u16(const uint16_t* p) {
-  return {vreinterpretq_s32_u32(vmovl_u16(vld1_u16(p)))};
-}
+FALCONET_INLINE Vec<int32_t> load_u16(const uint16_t* p) { return {vreinterpretq_s32_u32(vmovl_u16(vld1_u16(p)))}; }
 FALCONET_INLINE void store_u16(uint16_t* p, Vec<int32_t> a) { vst1_u16(p, vmovn_u32(vreinterpretq_u32_s32(a.v))); }
 FALCONET_INLINE Vec<float> half_to_float(Vec<int32_t> a) {
   return {vcvt_f32_f16(vreinterpret_f16_u16(vmovn_u32(vreinterpretq_u32_s32(a.v))))};

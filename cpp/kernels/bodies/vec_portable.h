@@ -52,20 +52,48 @@ struct Pack {
     for (int i = 0; i < count; ++i) r.x[i] = static_cast<decltype(r.x[0] + 0)>(f(i));
     return r;
   }
-  friend FALCONET_INLINE Pack operator+(Pack a, Pack b) { return each<Pack>([&](int i) { return a[i] + b[i]; }); }
-  friend FALCONET_INLINE Pack operator-(Pack a, Pack b) { return each<Pack>([&](int i) { return a[i] - b[i]; }); }
-  friend FALCONET_INLINE Pack operator*(Pack a, Pack b) { return each<Pack>([&](int i) { return a[i] * b[i]; }); }
-  friend FALCONET_INLINE Pack operator/(Pack a, Pack b) { return each<Pack>([&](int i) { return a[i] / b[i]; }); }
-  friend FALCONET_INLINE Pack operator&(Pack a, Pack b) { return each<Pack>([&](int i) { return a[i] & b[i]; }); }
-  friend FALCONET_INLINE Pack operator|(Pack a, Pack b) { return each<Pack>([&](int i) { return a[i] | b[i]; }); }
-  friend FALCONET_INLINE Pack operator^(Pack a, Pack b) { return each<Pack>([&](int i) { return a[i] ^ b[i]; }); }
-  friend FALCONET_INLINE Pack operator~(Pack a) { return each<Pack>([&](int i) { return ~a[i]; }); }
-  friend FALCONET_INLINE Pack operator<<(Pack a, Pack b) { return each<Pack>([&](int i) { return a[i] << b[i]; }); }
-  friend FALCONET_INLINE Pack operator>>(Pack a, Pack b) { return each<Pack>([&](int i) { return a[i] >> b[i]; }); }
-  friend FALCONET_INLINE Int operator==(Pack a, Pack b) { return each<Int>([&](int i) { return -(a[i] == b[i]); }); }
-  friend FALCONET_INLINE Int operator!=(Pack a, Pack b) { return each<Int>([&](int i) { return -(a[i] != b[i]); }); }
-  friend FALCONET_INLINE Int operator<(Pack a, Pack b) { return each<Int>([&](int i) { return -(a[i] < b[i]); }); }
-  friend FALCONET_INLINE Int operator<=(Pack a, Pack b) { return each<Int>([&](int i) { return -(a[i] <= b[i]); }); }
+  friend FALCONET_INLINE Pack operator+(Pack a, Pack b) {
+    return each<Pack>([&](int i) { return a[i] + b[i]; });
+  }
+  friend FALCONET_INLINE Pack operator-(Pack a, Pack b) {
+    return each<Pack>([&](int i) { return a[i] - b[i]; });
+  }
+  friend FALCONET_INLINE Pack operator*(Pack a, Pack b) {
+    return each<Pack>([&](int i) { return a[i] * b[i]; });
+  }
+  friend FALCONET_INLINE Pack operator/(Pack a, Pack b) {
+    return each<Pack>([&](int i) { return a[i] / b[i]; });
+  }
+  friend FALCONET_INLINE Pack operator&(Pack a, Pack b) {
+    return each<Pack>([&](int i) { return a[i] & b[i]; });
+  }
+  friend FALCONET_INLINE Pack operator|(Pack a, Pack b) {
+    return each<Pack>([&](int i) { return a[i] | b[i]; });
+  }
+  friend FALCONET_INLINE Pack operator^(Pack a, Pack b) {
+    return each<Pack>([&](int i) { return a[i] ^ b[i]; });
+  }
+  friend FALCONET_INLINE Pack operator~(Pack a) {
+    return each<Pack>([&](int i) { return ~a[i]; });
+  }
+  friend FALCONET_INLINE Pack operator<<(Pack a, Pack b) {
+    return each<Pack>([&](int i) { return a[i] << b[i]; });
+  }
+  friend FALCONET_INLINE Pack operator>>(Pack a, Pack b) {
+    return each<Pack>([&](int i) { return a[i] >> b[i]; });
+  }
+  friend FALCONET_INLINE Int operator==(Pack a, Pack b) {
+    return each<Int>([&](int i) { return -(a[i] == b[i]); });
+  }
+  friend FALCONET_INLINE Int operator!=(Pack a, Pack b) {
+    return each<Int>([&](int i) { return -(a[i] != b[i]); });
+  }
+  friend FALCONET_INLINE Int operator<(Pack a, Pack b) {
+    return each<Int>([&](int i) { return -(a[i] < b[i]); });
+  }
+  friend FALCONET_INLINE Int operator<=(Pack a, Pack b) {
+    return each<Int>([&](int i) { return -(a[i] <= b[i]); });
+  }
 };
 #endif
 
@@ -149,7 +177,9 @@ FALCONET_INLINE Pack<typename Lanes<T>::Unsigned> raw(Vec<T> a) {
 FALCONET_INLINE Pack<float> terms(Vec<float> a) { return a.v; }
 FALCONET_INLINE Pack<double> terms(Vec<double> a) { return a.v; }
 template <class T>
-FALCONET_INLINE Pack<typename Lanes<T>::Unsigned> terms(Vec<T> a) { return raw(a); }
+FALCONET_INLINE Pack<typename Lanes<T>::Unsigned> terms(Vec<T> a) {
+  return raw(a);
+}
 
 // Masks.
 FALCONET_INLINE Vec<int32_t> lanes(Mask32 a) { return {a.m}; }
@@ -175,56 +205,92 @@ FALCONET_INLINE Mask64 operator~(Mask64 a) { return {~a.m}; }
 
 // Arithmetic and bits.
 template <class T>
-FALCONET_INLINE Vec<T> operator+(Vec<T> a, Vec<T> b) { return recast<Vec<T>>(terms(a) + terms(b)); }
+FALCONET_INLINE Vec<T> operator+(Vec<T> a, Vec<T> b) {
+  return recast<Vec<T>>(terms(a) + terms(b));
+}
 template <class T>
-FALCONET_INLINE Vec<T> operator-(Vec<T> a, Vec<T> b) { return recast<Vec<T>>(terms(a) - terms(b)); }
+FALCONET_INLINE Vec<T> operator-(Vec<T> a, Vec<T> b) {
+  return recast<Vec<T>>(terms(a) - terms(b));
+}
 template <class T>
-FALCONET_INLINE Vec<T> operator*(Vec<T> a, Vec<T> b) { return recast<Vec<T>>(terms(a) * terms(b)); }
+FALCONET_INLINE Vec<T> operator*(Vec<T> a, Vec<T> b) {
+  return recast<Vec<T>>(terms(a) * terms(b));
+}
 FALCONET_INLINE Vec<float> operator/(Vec<float> a, Vec<float> b) { return {a.v / b.v}; }
 FALCONET_INLINE Vec<double> operator/(Vec<double> a, Vec<double> b) { return {a.v / b.v}; }
 template <class T>
-FALCONET_INLINE Vec<T> operator&(Vec<T> a, Vec<T> b) { return recast<Vec<T>>(raw(a) & raw(b)); }
+FALCONET_INLINE Vec<T> operator&(Vec<T> a, Vec<T> b) {
+  return recast<Vec<T>>(raw(a) & raw(b));
+}
 template <class T>
-FALCONET_INLINE Vec<T> operator|(Vec<T> a, Vec<T> b) { return recast<Vec<T>>(raw(a) | raw(b)); }
+FALCONET_INLINE Vec<T> operator|(Vec<T> a, Vec<T> b) {
+  return recast<Vec<T>>(raw(a) | raw(b));
+}
 template <class T>
-FALCONET_INLINE Vec<T> operator^(Vec<T> a, Vec<T> b) { return recast<Vec<T>>(raw(a) ^ raw(b)); }
+FALCONET_INLINE Vec<T> operator^(Vec<T> a, Vec<T> b) {
+  return recast<Vec<T>>(raw(a) ^ raw(b));
+}
 template <class T>
-FALCONET_INLINE Vec<T> operator~(Vec<T> a) { return recast<Vec<T>>(~raw(a)); }
+FALCONET_INLINE Vec<T> operator~(Vec<T> a) {
+  return recast<Vec<T>>(~raw(a));
+}
 FALCONET_INLINE Vec<float> operator-(Vec<float> a) { return a ^ Vec<float>::broadcast(-0.0f); }
 FALCONET_INLINE Vec<double> operator-(Vec<double> a) { return a ^ Vec<double>::broadcast(-0.0); }
 FALCONET_INLINE Vec<int32_t> operator-(Vec<int32_t> a) { return Vec<int32_t>::zero() - a; }
 FALCONET_INLINE Vec<int64_t> operator-(Vec<int64_t> a) { return Vec<int64_t>::zero() - a; }
 template <class T>
-FALCONET_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) { return a * b + c; }
+FALCONET_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) {
+  return a * b + c;
+}
 template <class T>
-FALCONET_INLINE Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) { return c - a * b; }
+FALCONET_INLINE Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) {
+  return c - a * b;
+}
 
 // Comparison.
 template <class T>
-FALCONET_INLINE typename Vec<T>::Mask operator==(Vec<T> a, Vec<T> b) { return recast<typename Vec<T>::Mask>(a.v == b.v); }
+FALCONET_INLINE typename Vec<T>::Mask operator==(Vec<T> a, Vec<T> b) {
+  return recast<typename Vec<T>::Mask>(a.v == b.v);
+}
 template <class T>
-FALCONET_INLINE typename Vec<T>::Mask operator!=(Vec<T> a, Vec<T> b) { return recast<typename Vec<T>::Mask>(a.v != b.v); }
+FALCONET_INLINE typename Vec<T>::Mask operator!=(Vec<T> a, Vec<T> b) {
+  return recast<typename Vec<T>::Mask>(a.v != b.v);
+}
 template <class T>
-FALCONET_INLINE typename Vec<T>::Mask operator<(Vec<T> a, Vec<T> b) { return recast<typename Vec<T>::Mask>(a.v < b.v); }
+FALCONET_INLINE typename Vec<T>::Mask operator<(Vec<T> a, Vec<T> b) {
+  return recast<typename Vec<T>::Mask>(a.v < b.v);
+}
 template <class T>
-FALCONET_INLINE typename Vec<T>::Mask operator<=(Vec<T> a, Vec<T> b) { return recast<typename Vec<T>::Mask>(a.v <= b.v); }
+FALCONET_INLINE typename Vec<T>::Mask operator<=(Vec<T> a, Vec<T> b) {
+  return recast<typename Vec<T>::Mask>(a.v <= b.v);
+}
 template <class T>
-FALCONET_INLINE typename Vec<T>::Mask operator>(Vec<T> a, Vec<T> b) { return b < a; }
+FALCONET_INLINE typename Vec<T>::Mask operator>(Vec<T> a, Vec<T> b) {
+  return b < a;
+}
 template <class T>
-FALCONET_INLINE typename Vec<T>::Mask operator>=(Vec<T> a, Vec<T> b) { return b <= a; }
+FALCONET_INLINE typename Vec<T>::Mask operator>=(Vec<T> a, Vec<T> b) {
+  return b <= a;
+}
 template <class T>
 FALCONET_INLINE Vec<T> select(typename Vec<T>::Mask m, Vec<T> a, Vec<T> b) {
   const auto k = raw(lanes(m));
   return recast<Vec<T>>((raw(a) & k) | (raw(b) & ~k));
 }
 template <class T>
-FALCONET_INLINE Vec<T> min(Vec<T> a, Vec<T> b) { return select(a < b, a, b); }
+FALCONET_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
+  return select(a < b, a, b);
+}
 template <class T>
-FALCONET_INLINE Vec<T> max(Vec<T> a, Vec<T> b) { return select(a > b, a, b); }
+FALCONET_INLINE Vec<T> max(Vec<T> a, Vec<T> b) {
+  return select(a > b, a, b);
+}
 FALCONET_INLINE Vec<float> abs(Vec<float> a) { return as_float(bits(a) & Vec<int32_t>::broadcast(INT32_MAX)); }
 FALCONET_INLINE Vec<double> abs(Vec<double> a) { return as_float(bits(a) & Vec<int64_t>::broadcast(INT64_MAX)); }
 template <class T>
-FALCONET_INLINE Vec<T> abs(Vec<T> a) { return select(a < Vec<T>::zero(), -a, a); }
+FALCONET_INLINE Vec<T> abs(Vec<T> a) {
+  return select(a < Vec<T>::zero(), -a, a);
+}
 FALCONET_INLINE Vec<float> sqrt(Vec<float> a) {
   float x[4];
   a.store(x);
@@ -283,8 +349,8 @@ FALCONET_INLINE Vec<int64_t> round_to_int(Vec<double> a) {
   return bits(a + magic) - bits(magic);
 }
 FALCONET_INLINE Vec<int64_t> to_int(Vec<double> a) { return round_to_int(trunc(a)); }
-// The halves are put into the fractions of doubles of known exponents, which are then taken off again: all exact but the
-// last addition. The sign bit of the upper half is flipped, which adds 2^63.
+// The halves are put into the fractions of doubles of known exponents, which are then taken off again: all exact but
+// the last addition. The sign bit of the upper half is flipped, which adds 2^63.
 FALCONET_INLINE Vec<double> to_float(Vec<int64_t> a) {
   using U = Pack<uint64_t>;
   const U shift = {32, 32}, low = {0xFFFFFFFF, 0xFFFFFFFF};
@@ -307,9 +373,13 @@ FALCONET_INLINE Vec<int32_t> narrow(Vec<int64_t> lo, Vec<int64_t> hi) {
 
 // Shifts. The baseline shifts all lanes by one count well; counts per lane go one by one.
 template <class T>
-FALCONET_INLINE Vec<T> shift_left(Vec<T> a, Vec<T> k) { return recast<Vec<T>>(raw(a) << raw(k)); }
+FALCONET_INLINE Vec<T> shift_left(Vec<T> a, Vec<T> k) {
+  return recast<Vec<T>>(raw(a) << raw(k));
+}
 template <class T>
-FALCONET_INLINE Vec<T> shift_right_logical(Vec<T> a, Vec<T> k) { return recast<Vec<T>>(raw(a) >> raw(k)); }
+FALCONET_INLINE Vec<T> shift_right_logical(Vec<T> a, Vec<T> k) {
+  return recast<Vec<T>>(raw(a) >> raw(k));
+}
 // Of ~a where a is negative, and complemented again.
 template <class T>
 FALCONET_INLINE Vec<T> shift_right(Vec<T> a, Vec<T> k) {
@@ -317,11 +387,17 @@ FALCONET_INLINE Vec<T> shift_right(Vec<T> a, Vec<T> k) {
   return shift_right_logical(a ^ sign, k) ^ sign;
 }
 template <int k, class T>
-FALCONET_INLINE Vec<T> shift_left(Vec<T> a) { return shift_left(a, Vec<T>::broadcast(k)); }
+FALCONET_INLINE Vec<T> shift_left(Vec<T> a) {
+  return shift_left(a, Vec<T>::broadcast(k));
+}
 template <int k, class T>
-FALCONET_INLINE Vec<T> shift_right_logical(Vec<T> a) { return shift_right_logical(a, Vec<T>::broadcast(k)); }
+FALCONET_INLINE Vec<T> shift_right_logical(Vec<T> a) {
+  return shift_right_logical(a, Vec<T>::broadcast(k));
+}
 template <int k>
-FALCONET_INLINE Vec<int32_t> shift_right(Vec<int32_t> a) { return {a.v >> Vec<int32_t>::broadcast(k).v}; }
+FALCONET_INLINE Vec<int32_t> shift_right(Vec<int32_t> a) {
+  return {a.v >> Vec<int32_t>::broadcast(k).v};
+}
 // The baseline compares 64-bit lanes slowly; the sign comes from shifting.
 template <int k>
 FALCONET_INLINE Vec<int64_t> shift_right(Vec<int64_t> a) {

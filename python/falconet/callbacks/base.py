@@ -150,4 +150,7 @@ class LambdaCallback(Callback):
 
 def overrides(callback: Callback, *names: str) -> bool:
     """Whether a callback has hooks of its own under any of these names."""
-    return any(name in callback.__dict__ or getattr(type(callback), name, None) is not getattr(Callback, name) for name in names)
+    return any(
+        name in callback.__dict__ or getattr(type(callback), name, None) is not getattr(Callback, name)
+        for name in names
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from falconet.callbacks.base import Callback, History, Logs, overrides
 from falconet.callbacks.progress import ProgbarLogger
@@ -11,10 +12,16 @@ _ALIASES = {"train": ("on_batch_{}",), "test": (), "predict": ()}
 
 
 class CallbackList(Callback):
-    """Calls the hooks of its callbacks in order. add_history, add_progbar: with a History and a ProgbarLogger of its own."""
+    """Calls the hooks of its callbacks in order. add_history, add_progbar: with a History and a ProgbarLogger of its
+    own."""
 
     def __init__(
-        self, callbacks: Any = None, add_history: bool = False, add_progbar: bool = False, model: Any = None, **params: Any
+        self,
+        callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
     ) -> None:
         super().__init__()
         given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks is not None else []

@@ -29,7 +29,9 @@ class ModelCheckpoint(Callback):
     ) -> None:
         super().__init__()
         if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
-            raise ValueError(f'[ModelCheckpoint] `save_freq` must be "epoch" or a number of batches >= 1, got {save_freq!r}.')
+            raise ValueError(
+                f'[ModelCheckpoint] `save_freq` must be "epoch" or a number of batches >= 1, got {save_freq!r}.'
+            )
         self.filepath = os.fspath(filepath)
         self.monitor, self.verbose, self.save_freq = monitor, verbose, save_freq
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
@@ -56,7 +58,9 @@ class ModelCheckpoint(Callback):
         try:
             path = self.filepath.format(**names)
         except KeyError as error:
-            raise KeyError(f"[ModelCheckpoint] `filepath` asks for {error}, but the logs have {sorted(names)}.") from None
+            raise KeyError(
+                f"[ModelCheckpoint] `filepath` asks for {error}, but the logs have {sorted(names)}."
+            ) from None
         if self.save_best_only:
             self._monitor.resolve(self.model)
             current = self._monitor.value(logs)

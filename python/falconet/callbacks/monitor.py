@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 _UP = ("accuracy", "acc", "auc", "precision", "recall", "fmeasure", "iou", "r2_score")
 
@@ -27,11 +28,13 @@ class Monitor:
             direction = self._direction_of(model)
         if direction is None:
             raise ValueError(
-                f"[{self.owner}] cannot tell whether a larger or a smaller {self.name!r} is better; pass mode=\"min\" or "
+                f'[{self.owner}] cannot tell whether a larger or a smaller {self.name!r} is better; pass mode="min" or '
                 '"max".'
             )
         delta = self.min_delta
-        self._better = (lambda new, old: new > old + delta) if direction == "up" else (lambda new, old: new < old - delta)
+        self._better = (
+            (lambda new, old: new > old + delta) if direction == "up" else (lambda new, old: new < old - delta)
+        )
         self.worst = float("-inf") if direction == "up" else float("inf")
 
     def _direction_of(self, model: Any) -> str | None:

@@ -44,12 +44,21 @@ class ProgbarLogger(Callback):
             self._bar.update(self._bar.target, list((logs or {}).items()), finalize=True)
             self._bar = None
         elif self.params.get("verbose", 1):
-            print(f"Epoch {epoch + 1}/{self.params.get('epochs', epoch + 1)} - {self._line(self.steps_seen, logs)}", flush=True)
+            print(
+                f"Epoch {epoch + 1}/{self.params.get('epochs', epoch + 1)} - {self._line(self.steps_seen, logs)}",
+                flush=True,
+            )
 
     def _line(self, steps: int, logs: Logs) -> str:
         seconds = time.perf_counter() - self._began
         per_step = seconds / max(steps, 1)
-        shown = f"{per_step:.0f}s" if per_step >= 1 else f"{per_step * 1e3:.0f}ms" if per_step >= 1e-3 else f"{per_step * 1e6:.0f}us"
+        shown = (
+            f"{per_step:.0f}s"
+            if per_step >= 1
+            else f"{per_step * 1e3:.0f}ms"
+            if per_step >= 1e-3
+            else f"{per_step * 1e6:.0f}us"
+        )
         return f"{steps}/{self.params.get('steps') or steps} - {seconds:.0f}s - {shown}/step{format_values(logs or {})}"
 
     def on_test_begin(self, logs: Logs = None) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from falconet.callbacks.base import Callback, Logs
 from falconet.callbacks.monitor import Monitor
@@ -15,7 +16,8 @@ def _learning_rate(model: Any) -> float:
 
 
 class LearningRateScheduler(Callback):
-    """Before every epoch: learning rate <- schedule(epoch, learning rate), or schedule(epoch) where it takes one argument."""
+    """Before every epoch: learning rate <- schedule(epoch, learning rate), or schedule(epoch) where it takes one
+    argument."""
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()

@@ -12,8 +12,8 @@ from falconet.callbacks.monitor import Monitor
 class EarlyStopping(Callback):
     """Stops when `monitor` has not improved by more than `min_delta` for `patience` epochs.
 
-    baseline: improvement counts only beyond this value. restore_best_weights: the weights of the best epoch are put back
-    whenever training ends, for whatever reason. start_from_epoch: epochs before it are not looked at.
+    baseline: improvement counts only beyond this value. restore_best_weights: the weights of the best epoch are put
+    back whenever training ends, for whatever reason. start_from_epoch: epochs before it are not looked at.
     """
 
     def __init__(

@@ -1,12 +1,14 @@
-"""What surrounds a layer's call: the training flag handed down to inner layers, masks on tensors, and error messages that
-name the layer and what came."""
+"""What surrounds a layer's call: the training flag handed down to inner layers, masks on tensors, and error messages
+that name the layer and what came."""
 
 from __future__ import annotations
 
 import threading
+import weakref
 from typing import Any
 
 from falconet import tree
+from falconet._core import Tensor
 
 
 class CallState(threading.local):
@@ -21,8 +23,27 @@ class CallState(threading.local):
 
 state = CallState()
 
-# Counts public attributes set on built layers, anywhere: compiled programs were traced with the old values, so they compare.
+# Counts public attributes set on built layers, anywhere: compiled programs were traced with the old values, so they
+# compare.
 version = [0]
+
+
+def _keep_masks_of(tensor_type: type) -> None:
+    """Gives tensors a `_keras_mask`. Few tensors ever have one, so masks are kept beside them, not in them."""
+    masks: dict[int, tuple[Any, Any]] = {}
+
+    def get(x: Any) -> Any:
+        found = masks.get(id(x))
+        return None if found is None else found[1]
+
+    def put(x: Any, mask: Any) -> None:
+        key = id(x)
+        masks[key] = (weakref.ref(x, lambda _: masks.pop(key, None)), mask)
+
+    tensor_type._keras_mask = property(get, put)  # type: ignore[attr-defined]
+
+
+_keep_masks_of(Tensor)
 
 
 def get_mask(x: Any) -> Any:
@@ -47,7 +68,7 @@ def masks_of(values: Any) -> Any:
 def set_masks(values: Any, masks: Any) -> None:
     """Attach masks (same structure, or flat) to the tensors among `values` that have none yet."""
     flat_masks = tree.flatten(masks) if isinstance(masks, (list, tuple, dict)) else [masks]
-    for x, mask in zip(tree.flatten(values), flat_masks):
+    for x, mask in zip(tree.flatten(values), flat_masks, strict=False):
         if mask is not None and get_mask(x) is None:
             set_mask(x, mask)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from falconet import activations, constraints, dtypes, initializers, ops, regularizers
 from falconet.layers.checks import positive_int, refuse
@@ -43,7 +44,9 @@ class InputLayer(Layer):
         self._dtype = dtypes.standardize_dtype(dtype)
         self.optional = optional
         self.built = True
-        tensor = KerasTensor(self._batch_shape, dtype=self._dtype, name=self.name) if input_tensor is None else input_tensor
+        tensor = (
+            KerasTensor(self._batch_shape, dtype=self._dtype, name=self.name) if input_tensor is None else input_tensor
+        )
         self._records.append(record_call(self, (), {}, tensor))
 
     @property
@@ -300,9 +303,11 @@ class Lambda(Layer):
             kwargs["training"] = training
         outputs = self.function(inputs, **kwargs)
         if isinstance(self.output_shape, tuple) and tuple(outputs.shape[1:]) != tuple(
-            got if want is None else want for want, got in zip(self.output_shape, outputs.shape[1:])
+            got if want is None else want for want, got in zip(self.output_shape, outputs.shape[1:], strict=False)
         ):
-            raise ValueError(f"`output_shape` is {self.output_shape}, but the function returned shape {tuple(outputs.shape)}.")
+            raise ValueError(
+                f"`output_shape` is {self.output_shape}, but the function returned shape {tuple(outputs.shape)}."
+            )
         return outputs
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:

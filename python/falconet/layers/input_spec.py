@@ -53,7 +53,7 @@ def check_input(spec: Any, inputs: Any, layer: str) -> None:
     values = _select(inputs, specs)
     if len(values) != len(specs):
         raise ValueError(f"[{layer}] expects {len(specs)} input(s), but {len(values)} came.")
-    for position, (one, value) in enumerate(zip(specs, values)):
+    for position, (one, value) in enumerate(zip(specs, values, strict=False)):
         if one is None:
             continue
         if value is None:
@@ -103,7 +103,7 @@ def _problem(spec: InputSpec, shape: tuple[int | None, ...], dtype: str) -> str:
         if size is not None and -rank <= axis < rank and shape[axis] not in (size, None):
             return f"axis {axis} must have size {size}, got {shape[axis]}."
     if spec.shape is not None:
-        for wanted, got in zip(spec.shape, shape):
+        for wanted, got in zip(spec.shape, shape, strict=False):
             if wanted is not None and got is not None and wanted != got:
                 return f"it needs shape {_show(spec.shape)}."
     return ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,8 @@ from falconet.variables import Variable
 
 
 def _guarded_build(build: Callable[..., Any]) -> Callable[..., Any]:
-    """`build` as users call it: opens the layer's name scope, and marks the layer built once the outermost build ends."""
+    """`build` as users call it: opens the layer's name scope, and marks the layer built once the outermost build
+    ends."""
 
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
         if self._building:  # a super().build() inside a build()
@@ -43,8 +45,8 @@ def _guarded_build(build: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Layer(Stateful, Configurable):
-    """A function of tensors with state. Subclasses write `__init__`, `build(input_shape)` where weights depend on the input,
-    and `call(inputs)`.
+    """A function of tensors with state. Subclasses write `__init__`, `build(input_shape)` where weights depend on the
+    input, and `call(inputs)`.
 
     activity_regularizer: a regularizer of the output, added to the model's losses.
     trainable: whether the layer's variables are trained.
@@ -109,7 +111,7 @@ class Layer(Stateful, Configurable):
         self._losses: list[Any] = []
         self._records: list[Any] = []  # symbolic calls, in order
         self._build_shapes: dict[str, Any] | None = None
-        self.supports_masking = type(self).compute_mask is not Layer.compute_mask
+        self._supports_masking = type(self).compute_mask is not Layer.compute_mask
 
     # --- dtype -------------------------------------------------------------------------------------------------------
 
@@ -134,6 +136,15 @@ class Layer(Stateful, Configurable):
         return self._dtype_policy.compute_dtype
 
     @property
+    def supports_masking(self) -> bool:
+        """Whether masks pass through the layer: `compute_mask` says how, by default unchanged."""
+        return self._supports_masking
+
+    @supports_masking.setter
+    def supports_masking(self, value: bool) -> None:
+        self._supports_masking = bool(value)
+
+    @property
     def input_dtype(self) -> str:
         """The dtype that floating inputs are cast to."""
         return self.compute_dtype
@@ -141,8 +152,8 @@ class Layer(Stateful, Configurable):
     # --- building ----------------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any = None) -> None:
-        """Creates the weights. The default builds sub-layers by tracing `call` on inputs of the given shape(s), with None
-        for unknown sizes."""
+        """Creates the weights. The default builds sub-layers by tracing `call` on inputs of the given shape(s), with
+        None for unknown sizes."""
         self._check_initialized()
         if any(not layer.built for layer in self._layers) and input_shape is not None:
             inputs = tree.map_shape_structure(lambda s: KerasTensor(s, dtype=self.input_dtype), input_shape)
@@ -192,7 +203,7 @@ class Layer(Stateful, Configurable):
         self.build(**{name: shapes[name] for name in names if name in shapes})
 
     def _check_initialized(self) -> None:
-        if "supports_masking" not in self.__dict__:
+        if "_supports_masking" not in self.__dict__:
             raise RuntimeError(f"[{type(self).__name__}] call super().__init__() as the first statement of __init__().")
 
     # --- calling -----------------------------------------------------------------------------------------------------
@@ -288,7 +299,7 @@ class Layer(Stateful, Configurable):
         masks = tree.map_structure(call_state.get_mask, args)
 
         def run(args: Any, kwargs: Any, masks: Any) -> Any:
-            for value, mask in zip(tree.flatten(args), tree.flatten(masks)):
+            for value, mask in zip(tree.flatten(args), tree.flatten(masks), strict=False):
                 if mask is not None:
                     call_state.set_mask(value, mask)
             outputs = self._concrete_call(tuple(args), dict(kwargs))
@@ -296,7 +307,7 @@ class Layer(Stateful, Configurable):
 
         outputs, output_masks = abstract_call(run, args, kwargs, masks)
         self._clear_losses()  # they belonged to the scratch trace
-        for output, mask in zip(tree.flatten(outputs), tree.flatten(output_masks)):
+        for output, mask in zip(tree.flatten(outputs), tree.flatten(output_masks), strict=False):
             if mask is not None:
                 call_state.set_mask(output, mask)
         self._records.append(record_call(self, args, kwargs, outputs))
@@ -333,21 +344,18 @@ class Layer(Stateful, Configurable):
 
     @property
     def input(self) -> Any:
-        """The symbolic input of the layer, where it has been called symbolically exactly once."""
-        record = self._only_record("input")
-        first = next(iter(signature_of(self.call).bind(record.args, record.kwargs).values()))
-        return first
+        """The symbolic input of the layer's first call on symbolic tensors."""
+        record = self._first_record("input")
+        return next(iter(signature_of(self.call).bind(record.args, record.kwargs).values()))
 
     @property
     def output(self) -> Any:
-        """The symbolic output of the layer, where it has been called symbolically exactly once."""
-        return self._only_record("output").outputs
+        """The symbolic output of the layer's first call on symbolic tensors."""
+        return self._first_record("output").outputs
 
-    def _only_record(self, what: str) -> Any:
-        if len(self._records) != 1:
-            raise AttributeError(
-                f"[{self.label}] has no single `{what}`: it has been called on symbolic inputs {len(self._records)} times."
-            )
+    def _first_record(self, what: str) -> Any:
+        if not self._records:
+            raise AttributeError(f"[{self.label}] has no `{what}`: it was never called on symbolic tensors.")
         return self._records[0]
 
     # --- losses ------------------------------------------------------------------------------------------------------
@@ -356,7 +364,9 @@ class Layer(Stateful, Configurable):
         """Adds a scalar (or a list of scalars) to the model's losses of the current call."""
         for one in tree.flatten(loss):
             if getattr(one, "shape", None) is None:
-                raise ValueError(f"[{self.label}] add_loss: `loss` must be a tensor, got {one!r} of type {type(one).__name__}.")
+                raise ValueError(
+                    f"[{self.label}] add_loss: `loss` must be a tensor, got {one!r} of type {type(one).__name__}."
+                )
             self._losses.append(one)
 
     @property
@@ -373,19 +383,27 @@ class Layer(Stateful, Configurable):
     # --- state as values ---------------------------------------------------------------------------------------------
 
     def stateless_call(
-        self, trainable_variables: Any, non_trainable_variables: Any, *args: Any, return_losses: bool = False, **kwargs: Any
+        self,
+        trainable_variables: Any,
+        non_trainable_variables: Any,
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
     ) -> Any:
-        """Calls the layer with the given variable values; returns (outputs, new non-trainable values[, losses]) and leaves
-        the layer's own values as they were."""
+        """Calls the layer with the given variable values; returns (outputs, new non-trainable values[, losses]) and
+        leaves the layer's own values as they were."""
         self._check_initialized()
-        groups = ((self.trainable_variables, trainable_variables), (self.non_trainable_variables, non_trainable_variables))
+        groups = (
+            (self.trainable_variables, trainable_variables),
+            (self.non_trainable_variables, non_trainable_variables),
+        )
         for own, given in groups:
             if len(own) != len(given):
                 raise ValueError(f"[{self.label}] stateless_call: {len(given)} values came for {len(own)} variables.")
         kept = [(v, v.value) for own, _ in groups for v in own]
         try:
             for own, given in groups:
-                for variable, value in zip(own, given):
+                for variable, value in zip(own, given, strict=False):
                     variable.assign(value)
             outputs = self(*args, **kwargs)
             updated = [v.value for v in self.non_trainable_variables]

@@ -110,14 +110,16 @@ class Concatenate(Merge):
             raise ValueError(f"[{self.label}] cannot join shapes {shapes} along axis {self.axis}: ranks must agree.")
         axis = self.axis % rank
         if len({(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}) != 1:
-            raise ValueError(f"[{self.label}] cannot join shapes {shapes} along axis {self.axis}: other sizes must agree.")
+            raise ValueError(
+                f"[{self.label}] cannot join shapes {shapes} along axis {self.axis}: other sizes must agree."
+            )
         return ops.concatenate(inputs, axis=axis)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         if not isinstance(mask, (list, tuple)) or all(m is None for m in mask):
             return None
         full = []
-        for x, m in zip(inputs, mask):
+        for x, m in zip(inputs, mask, strict=False):
             if m is None:
                 m = ops.ones_like(x, dtype="bool")
             elif len(m.shape) < len(x.shape):

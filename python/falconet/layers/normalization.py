@@ -24,7 +24,9 @@ def _sizes(layer: Layer, input_shape: Any, axis: Any) -> tuple[int, ...]:
     found = []
     for one in axis if isinstance(axis, (list, tuple)) else [axis]:
         if not -rank <= one < rank:
-            raise ValueError(f"[{layer.label}] `axis` {one} is outside the input's {rank} axes, shape {tuple(input_shape)}.")
+            raise ValueError(
+                f"[{layer.label}] `axis` {one} is outside the input's {rank} axes, shape {tuple(input_shape)}."
+            )
         if input_shape[one] is None:
             raise ValueError(f"[{layer.label}] axis {one} of the input must be known, got shape {tuple(input_shape)}.")
         found.append(input_shape[one])
@@ -234,4 +236,6 @@ class Rescaling(Layer):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         x = inputs if dtypes.is_float(inputs.dtype) else ops.cast(inputs, self.compute_dtype)
-        return ops.add(ops.multiply(x, ops.convert_to_tensor(self.scale, x.dtype)), ops.convert_to_tensor(self.offset, x.dtype))
+        return ops.add(
+            ops.multiply(x, ops.convert_to_tensor(self.scale, x.dtype)), ops.convert_to_tensor(self.offset, x.dtype)
+        )

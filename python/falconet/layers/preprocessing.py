@@ -23,14 +23,17 @@ class Normalization(Layer):
     [[2.0]]
     """
 
-    def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
         if (mean is None) != (variance is None):
             raise ValueError(f"[{self.label}] pass both `mean` and `variance`, or neither.")
         if mean is not None and np.shape(mean) != np.shape(variance):
             raise ValueError(
-                f"[{self.label}] `mean` and `variance` must have one shape, got {np.shape(mean)} and {np.shape(variance)}."
+                f"[{self.label}] `mean` and `variance` must have one shape, got {np.shape(mean)} and "
+                f"{np.shape(variance)}."
             )
         self.input_mean = mean
         self.input_variance = variance
@@ -40,7 +43,9 @@ class Normalization(Layer):
     def build(self, input_shape: Any) -> None:
         rank = len(input_shape)
         if any(not -rank <= a < rank for a in self.axis):
-            raise ValueError(f"[{self.label}] `axis` {self.axis} is outside the input's axes, shape {tuple(input_shape)}.")
+            raise ValueError(
+                f"[{self.label}] `axis` {self.axis} is outside the input's axes, shape {tuple(input_shape)}."
+            )
         keep = sorted(a % rank for a in self.axis)
         if any(input_shape[a] is None for a in keep):
             raise ValueError(f"[{self.label}] sizes of `axis` {self.axis} must be known, got {tuple(input_shape)}.")
@@ -70,7 +75,9 @@ class Normalization(Layer):
             raise ValueError(f"[{self.label}] adapt: `mean` and `variance` were given to the constructor.")
         batches = [data] if hasattr(data, "shape") else data
         if not hasattr(batches, "__iter__") and not hasattr(batches, "__getitem__"):
-            raise TypeError(f"[{self.label}] adapt: needs an array or an iterable of arrays, got {type(data).__name__}.")
+            raise TypeError(
+                f"[{self.label}] adapt: needs an array or an iterable of arrays, got {type(data).__name__}."
+            )
         total, mean, variance = 0, np.zeros(()), np.zeros(())
         for batch in batches:
             batch = np.asarray(batch[0] if isinstance(batch, (list, tuple)) else batch)

@@ -32,7 +32,7 @@ class Dropout(Layer):
         shape = tuple(inputs.shape)
         if self.noise_shape is None:
             return shape
-        return tuple(size if wanted is None else wanted for wanted, size in zip(self.noise_shape, shape))
+        return tuple(size if wanted is None else wanted for wanted, size in zip(self.noise_shape, shape, strict=False))
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or self.rate == 0:
@@ -107,7 +107,8 @@ class GaussianNoise(Layer):
 
 
 class GaussianDropout(Layer):
-    """In training y = x * n, n normal with mean 1 and standard deviation sqrt(rate / (1 - rate)) (Srivastava et al. 2014)."""
+    """In training y = x * n, n normal with mean 1 and standard deviation sqrt(rate / (1 - rate)) (Srivastava et al.
+    2014)."""
 
     def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -130,7 +131,8 @@ _SELU_FLOOR = -1.6732632423543772 * 1.0507009873554805
 
 
 class AlphaDropout(Dropout):
-    """Dropout for SELU networks: dropped values become SELU's lower limit, and an affine map restores mean and variance.
+    """Dropout for SELU networks: dropped values become SELU's lower limit, and an affine map restores mean and
+    variance.
 
     Klambauer et al. 2017.
     """

@@ -24,7 +24,9 @@ class Flatten(Layer):
         super().__init__(**kwargs)
         self.data_format = config.image_data_format() if data_format is None else data_format
         if self.data_format not in ("channels_last", "channels_first"):
-            raise ValueError(f'[Flatten] `data_format` must be "channels_last" or "channels_first", got {data_format!r}.')
+            raise ValueError(
+                f'[Flatten] `data_format` must be "channels_last" or "channels_first", got {data_format!r}.'
+            )
         self.input_spec = InputSpec(min_ndim=1)
 
     def call(self, inputs: Any) -> Any:
@@ -53,7 +55,9 @@ class Reshape(Layer):
         size, known = _product(shape[1:]), _product(s for s in self.target_shape if s != -1)
         fits = known > 0 and size % known == 0 if -1 in self.target_shape else size == known
         if not fits:
-            raise ValueError(f"[{self.label}] one sample has shape {shape[1:]} ({size} values), not {self.target_shape}.")
+            raise ValueError(
+                f"[{self.label}] one sample has shape {shape[1:]} ({size} values), not {self.target_shape}."
+            )
         target = tuple(size // known if s == -1 else s for s in self.target_shape)
         return ops.reshape(inputs, (shape[0], *target))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 _VAR_POSITIONAL, _VAR_KEYWORD = 0x04, 0x08
 
@@ -26,16 +27,18 @@ class Signature:
         self.positional = variables[skip:num_positional]
         self.names = self.positional + variables[num_positional : num_positional + num_keyword]
         defaults = fn.__defaults__ or ()
-        self.defaults = dict(zip(variables[num_positional - len(defaults) : num_positional], defaults))
+        self.defaults = dict(zip(variables[num_positional - len(defaults) : num_positional], defaults, strict=False))
         self.defaults.update(fn.__kwdefaults__ or {})
         self.var_positional = bool(code.co_flags & _VAR_POSITIONAL)
         self.var_keyword = bool(code.co_flags & _VAR_KEYWORD)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Arguments by name, in parameter order; what the signature has no name for is left to the call to refuse."""
-        given = dict(zip(self.positional, args))
+        given = dict(zip(self.positional, args, strict=False))
         given.update(kwargs)
-        return {name: given[name] for name in (*self.names, *(k for k in given if k not in self.names)) if name in given}
+        return {
+            name: given[name] for name in (*self.names, *(k for k in given if k not in self.names)) if name in given
+        }
 
 
 _cache: dict[Any, Signature] = {}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,6 @@ class Stateful:
     _path: str | None
     _trainable: bool
     _tracker: Tracker
-
 
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) not in PLAIN and name not in _UNTRACKED:
@@ -160,7 +160,9 @@ class Stateful:
     ) -> Variable:
         """A new variable of the layer. Default initializer: Glorot uniform for floats, zeros for integers."""
         if isinstance(shape, str):
-            raise ValueError(f"[{self.label}] add_weight: `shape` must be a tuple, got {shape!r}; pass name={shape!r} instead.")
+            raise ValueError(
+                f"[{self.label}] add_weight: `shape` must be a tuple, got {shape!r}; pass name={shape!r} instead."
+            )
         shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
         if any(d is None or int(d) < 0 for d in shape):
             raise ValueError(f"[{self.label}] add_weight: `shape` must be known sizes, got {shape} for {name!r}.")
@@ -204,17 +206,19 @@ class Stateful:
         if len(own) != len(weights):
             hint = "" if self.built else " The layer is not built yet: call it or build() it first."
             raise ValueError(f"[{self.label}] set_weights: {len(weights)} arrays came for {len(own)} weights.{hint}")
-        for variable, value in zip(own, weights):
+        for variable, value in zip(own, weights, strict=False):
             if tuple(variable.shape) != tuple(np.shape(value)):
                 raise ValueError(
                     f'[{self.label}] set_weights: weight "{variable.name}" has shape {tuple(variable.shape)}, '
                     f"got {np.shape(value)}."
                 )
-        for variable, value in zip(own, weights):
+        for variable, value in zip(own, weights, strict=False):
             variable.assign(value)
 
     def count_params(self) -> int:
         """How many numbers the weights hold."""
         if not self.built:
-            raise ValueError(f"[{self.label}] count_params: the layer is not built; call it or build(input_shape) it first.")
+            raise ValueError(
+                f"[{self.label}] count_params: the layer is not built; call it or build(input_shape) it first."
+            )
         return sum(int(np.prod(v.shape, dtype=np.int64)) for v in self.weights)

@@ -6,7 +6,8 @@ The order of discovery is the order of `weights`, so it follows Keras: attribute
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from falconet.metrics import Metric
 from falconet.random import SeedGenerator
@@ -42,7 +43,8 @@ class Tracker:
         return None
 
     def track(self, value: Any) -> Any:
-        """Registers `value` (and what it holds); returns it, containers replaced by ones that register later additions."""
+        """Registers `value` (and what it holds); returns it, containers replaced by ones that register later
+        additions."""
         kind = type(value)
         if kind in PLAIN:
             return value
@@ -60,8 +62,8 @@ class Tracker:
         if store is not None and not self.holds(value):
             if self.locked:
                 raise ValueError(
-                    f'[{type(self.owner).__name__} "{getattr(self.owner, "name", "?")}"] cannot add {value!r}: the layer is '
-                    "already built. Create variables and sub-layers in __init__() or build()."
+                    f'[{type(self.owner).__name__} "{getattr(self.owner, "name", "?")}"] cannot add {value!r}: the '
+                    "layer is already built. Create variables and sub-layers in __init__() or build()."
                 )
             store.append(value)
         return value

@@ -15,7 +15,9 @@ class Wrapper(Layer):
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         if not isinstance(layer, Layer):
-            raise ValueError(f"[{type(self).__name__}] `layer` must be a Layer, got {layer!r} of type {type(layer).__name__}.")
+            raise ValueError(
+                f"[{type(self).__name__}] `layer` must be a Layer, got {layer!r} of type {type(layer).__name__}."
+            )
         super().__init__(**kwargs)
         self.layer = layer
 
@@ -36,7 +38,9 @@ class TimeDistributed(Wrapper):
 
     def build(self, input_shape: Any) -> None:
         if len(input_shape) < 3:
-            raise ValueError(f"[{self.label}] needs an input of at least 3 axes (batch, time, ...), got {tuple(input_shape)}.")
+            raise ValueError(
+                f"[{self.label}] needs an input of at least 3 axes (batch, time, ...), got {tuple(input_shape)}."
+            )
         super().build((input_shape[0], *input_shape[2:]))
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

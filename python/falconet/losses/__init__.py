@@ -7,6 +7,7 @@ from typing import Any
 from ..saving.identifiers import names_of, resolve
 from ..saving.registration import register_builtin
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
+from .alignment import ctc
 from .classes import (
     CTC,
     BinaryCrossentropy,
@@ -38,7 +39,6 @@ from .classification import (
     categorical_crossentropy,
     categorical_focal_crossentropy,
     categorical_generalized_cross_entropy,
-    ctc,
     sparse_categorical_crossentropy,
 )
 from .loss import Loss

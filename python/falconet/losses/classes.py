@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import tree
-from . import classification, margin, regression
+from . import alignment, classification, margin, regression
 from .loss import Loss, squeeze_or_expand_to_same_rank
 
 # Functions whose targets are class indices.
 _INDEXED = (
     classification.sparse_categorical_crossentropy,
     classification.categorical_generalized_cross_entropy,
-    classification.ctc,
+    alignment.ctc,
     margin.circle,
 )
 
@@ -135,7 +135,7 @@ class CategoricalHinge(_Plain):
 class CTC(_Plain):
     """Connectionist temporal classification; see `ctc`."""
 
-    _fn, _name = classification.ctc, "ctc"
+    _fn, _name = alignment.ctc, "ctc"
     _keeps_integer_targets = True
 
 

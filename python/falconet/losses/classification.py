@@ -137,21 +137,3 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     y_pred = ops.convert_to_tensor(y_pred)
     chosen = ops.one_hot(ops.cast(y_true, "int32"), num_classes=y_pred.shape[-1], dtype=y_pred.dtype)
     return (1 - ops.power(ops.sum(y_pred * chosen, axis=-1), q)) / q
-
-
-def ctc(y_true: Any, y_pred: Any) -> Any:
-    """Connectionist temporal classification (Graves et al. 2006): class 0 is the blank, and pads the targets.
-
-    Args:
-        y_true: (batch, length) class indices.
-        y_pred: (batch, time, classes) logits.
-    """
-    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-    if len(y_true.shape) != 2 or len(y_pred.shape) != 3:
-        raise ValueError(
-            f"[ctc] `y_true` has shape {tuple(y_true.shape)} and `y_pred` {tuple(y_pred.shape)}; "
-            "they must be (batch, length) and (batch, time, classes)."
-        )
-    batch, time, _ = y_pred.shape
-    target_length = ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), axis=-1)
-    return ops.ctc_loss(y_true, y_pred, target_length, ops.full((batch,), time, dtype="int32"), mask_index=0)

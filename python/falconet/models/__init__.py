@@ -17,7 +17,9 @@ def save_model(model: Model, filepath: Any, overwrite: bool = True, zipped: bool
     save_model(model, filepath, overwrite=overwrite, zipped=zipped)
 
 
-def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
+def load_model(
+    filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
     """Reads a model from a file; see `falconet.saving.load_model`."""
     from falconet.saving import load_model
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from falconet import tree
 from falconet.layers.core import InputLayer
@@ -45,7 +46,8 @@ def clone_model(
     if model._graph is None:
         if any(given is not None for given in (input_tensors, clone_function, call_function)):
             raise ValueError(
-                "[clone_model] `input_tensors`, `clone_function` and `call_function` need a functional or Sequential model."
+                "[clone_model] `input_tensors`, `clone_function` and `call_function` need a functional or "
+                "Sequential model."
             )
         return type(model).from_config(model.get_config())
     return _clone_graph(model, input_tensors, copy_layer, call_function)
@@ -59,9 +61,11 @@ def _clone_graph(
     values: dict[int, Any] = {}
     given = tree.flatten(input_tensors) if input_tensors is not None else [None] * len(graph.inputs)
     if len(given) != len(graph.inputs):
-        raise ValueError(f"[clone_model] `input_tensors` has {len(given)} tensors; the model has {len(graph.inputs)} inputs.")
+        raise ValueError(
+            f"[clone_model] `input_tensors` has {len(given)} tensors; the model has {len(graph.inputs)} inputs."
+        )
     inputs = []
-    for symbol, tensor in zip(graph.inputs, given):
+    for symbol, tensor in zip(graph.inputs, given, strict=False):
         if tensor is None:
             tensor = InputLayer.from_config(symbol.record.operation.get_config()).output
         inputs.append(tensor)
@@ -75,11 +79,13 @@ def _clone_graph(
     for call in graph.calls:
         operation = call.operation
         if operation not in copies:
-            copies[operation] = OpCall(operation.function, operation.name) if isinstance(operation, OpCall) else copy_layer(operation)
+            copies[operation] = (
+                OpCall(operation.function, operation.name) if isinstance(operation, OpCall) else copy_layer(operation)
+            )
         args, kwargs = tree.map_structure(resolve, call.args), tree.map_structure(resolve, call.kwargs)
         copy = copies[operation]
         outputs = copy(*args, **kwargs) if call_function is None else call_function(copy, *args, **kwargs)
-        for symbol, value in zip(call.outputs, tree.flatten(outputs)):
+        for symbol, value in zip(call.outputs, tree.flatten(outputs), strict=False):
             values[id(symbol)] = value
     from falconet.models.functional import Functional
 

@@ -90,13 +90,15 @@ class CompiledLoss:
         targets = outputs.align(y_true, "y", used)
         weights = self._spread_weights(outputs, given)
         entries, names = [], []
-        for i, (one, weight, target) in enumerate(zip(given, weights, targets)):
+        for i, (one, weight, target) in enumerate(zip(given, weights, targets, strict=False)):
             several = isinstance(one, (list, tuple))
             for j, single in enumerate(one if several else [one]):
                 if single is None:
                     continue
                 if target is None:
-                    raise ValueError(f"[fit] the loss of output {outputs.names[i] or i} needs a target `y`, but none came.")
+                    raise ValueError(
+                        f"[fit] the loss of output {outputs.names[i] or i} needs a target `y`, but none came."
+                    )
                 loss = make_loss(single, target, predictions[i])
                 entries.append((i, loss, weight[j] if several and isinstance(weight, (list, tuple)) else weight))
                 names.append(outputs.names[i] or loss.name)
@@ -143,7 +145,9 @@ class CompiledMetrics:
     def __init__(self, metrics: Any, weighted_metrics: Any, output_names: list[str] | None) -> None:
         for what, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if value and not isinstance(value, (list, tuple, dict)):
-                raise ValueError(f"[compile] `{what}` must be a list or a dictionary, such as [{value!r}]; got {value!r}.")
+                raise ValueError(
+                    f"[compile] `{what}` must be a list or a dictionary, such as [{value!r}]; got {value!r}."
+                )
         self._given = (metrics, weighted_metrics)
         self._output_names = output_names
         self.built = False
@@ -162,7 +166,7 @@ class CompiledMetrics:
         outputs = Outputs(y_pred, self._output_names)
         predictions = tree.flatten(y_pred)
         entries = []
-        for given, weighted in zip(self._given, (False, True)):
+        for given, weighted in zip(self._given, (False, True), strict=False):
             what = "weighted_metrics" if weighted else "metrics"
             per_output = self._spread(outputs, given, what)
             used = [bool(one) for one in per_output]
@@ -204,7 +208,8 @@ class CompiledMetrics:
             metric.reset_state()
 
     def result(self) -> dict[str, Any]:
-        """Values by name: `<output>_<metric>` with several outputs; a name met again is numbered, or marked `weighted_`."""
+        """Values by name: `<output>_<metric>` with several outputs; a name met again is numbered, or marked
+        `weighted_`."""
         counts: dict[str, int] = {}
         results: dict[str, Any] = {}
         several = self._outputs.count > 1 if self.built else False

@@ -1,12 +1,14 @@
 """What `fit`, `evaluate` and `predict` are given, as arrays or as an iterable of batches of arrays.
 
-Arrays are accepted as NumPy arrays, tensors, nested lists of numbers and data frames; float64 becomes `config.floatx()`.
+Arrays are accepted as NumPy arrays, tensors, nested lists of numbers and data frames; float64 becomes
+`config.floatx()`.
 """
 
 from __future__ import annotations
 
 import warnings
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -32,14 +34,17 @@ def as_array(value: Any, argument: str, owner: str) -> np.ndarray | None:
         value = value.astype(config.floatx() if config.floatx() != "bfloat16" else "float32")
     elif value.dtype.kind not in "fiub" and value.dtype.name not in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
         raise ValueError(
-            f"[{owner}] `{argument}` has dtype {value.dtype}; it needs numbers. Ragged lists and text cannot be used as they are."
+            f"[{owner}] `{argument}` has dtype {value.dtype}; it needs numbers. "
+            "Ragged lists and text cannot be used as they are."
         )
     return np.ascontiguousarray(value) if value.ndim else value
 
 
 def _is_plain_list(value: Any) -> bool:
     """Whether a list is nested numbers, meaning one array, rather than a list of arrays."""
-    return isinstance(value, (list, tuple)) and all(isinstance(leaf, (bool, int, float)) for leaf in tree.flatten(value))
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(leaf, (bool, int, float)) for leaf in tree.flatten(value)
+    )
 
 
 def to_arrays(value: Any, argument: str, owner: str) -> Any:
@@ -51,14 +56,18 @@ def to_arrays(value: Any, argument: str, owner: str) -> Any:
     return tree.map_structure(lambda leaf: as_array(leaf, argument, owner), value)
 
 
+def _rows_of(value: Any) -> int:
+    """Rows of a NumPy array; -1 for anything else."""
+    return value.shape[0] if type(value) is np.ndarray and value.ndim else -1
+
+
 def as_arrays(x: Any, y: Any, sample_weight: Any, owner: str) -> tuple[Any, Any, Any]:
     """x, y and sample_weight as arrays, with one number of rows."""
-    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray) and sample_weight is None and len(x) == len(y):
-        found = (as_array(x, "x", owner), as_array(y, "y", owner), None)  # the usual case
-    else:
-        found = (to_arrays(x, "x", owner), to_arrays(y, "y", owner), to_arrays(sample_weight, "sample_weight", owner))
+    if sample_weight is None and _rows_of(x) > 0 and (y is None or _rows_of(y) == _rows_of(x)):  # the usual case
+        return as_array(x, "x", owner), as_array(y, "y", owner), None
+    found = (to_arrays(x, "x", owner), to_arrays(y, "y", owner), to_arrays(sample_weight, "sample_weight", owner))
     sizes: dict[int, str] = {}
-    for value, argument in zip(found, ("x", "y", "sample_weight")):
+    for value, argument in zip(found, ("x", "y", "sample_weight"), strict=False):
         for path, leaf in tree.flatten_with_path(value):
             if leaf is None:
                 continue
@@ -79,7 +88,9 @@ def as_arrays(x: Any, y: Any, sample_weight: Any, owner: str) -> tuple[Any, Any,
 def class_weights(y: Any, class_weight: Any, sample_weight: Any) -> Any:
     """Sample weights from weights per class (per output a dictionary of them), times `sample_weight` where given."""
     if not isinstance(class_weight, dict):
-        raise ValueError(f"[fit] `class_weight` must be a dictionary of class index to weight, got {type(class_weight).__name__}.")
+        raise ValueError(
+            f"[fit] `class_weight` must be a dictionary of class index to weight, got {type(class_weight).__name__}."
+        )
     if class_weight and all(isinstance(one, dict) for one in class_weight.values()):
         if not isinstance(y, dict):
             raise ValueError("[fit] `class_weight` per output needs `y` as a dictionary by output name.")
@@ -91,7 +102,9 @@ def class_weights(y: Any, class_weight: Any, sample_weight: Any) -> Any:
             for name, part in y.items()
         }
     if isinstance(y, (list, tuple, dict)):
-        raise ValueError("[fit] the model has several outputs: give `class_weight` per output, {output name: {class: weight}}.")
+        raise ValueError(
+            "[fit] the model has several outputs: give `class_weight` per output, {output name: {class: weight}}."
+        )
     if y is None:
         raise ValueError("[fit] `class_weight` needs targets `y`.")
     labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] != 1 else y.reshape(len(y), -1)[:, 0]
@@ -105,14 +118,18 @@ def class_weights(y: Any, class_weight: Any, sample_weight: Any) -> Any:
 
 def _spread_sample_weight(y: Any, sample_weight: Any) -> Any:
     """One array of weights for several outputs: the same for each."""
-    if sample_weight is None or isinstance(sample_weight, (list, tuple, dict)) or not isinstance(y, (list, tuple, dict)):
+    if (
+        sample_weight is None
+        or isinstance(sample_weight, (list, tuple, dict))
+        or not isinstance(y, (list, tuple, dict))
+    ):
         return sample_weight
     return tree.map_structure(lambda _: sample_weight, y)
 
 
 class ArrayData:
-    """Arrays held in memory. An epoch is a run over all rows, shuffled where asked; with `steps` it may end earlier, and
-    the next epoch goes on from there, starting over as often as needed."""
+    """Arrays held in memory. An epoch is a run over all rows, shuffled where asked; with `steps` it may end earlier,
+    and the next epoch goes on from there, starting over as often as needed."""
 
     def __init__(
         self, x: Any, y: Any, sample_weight: Any, batch_size: int | None, steps: int | None, shuffle: Any, owner: str,
@@ -172,7 +189,8 @@ class ArrayData:
 
 
 class BatchData:
-    """An iterable of batches: a generator, a `PyDataset`, a data loader, or any object with `__len__` and `__getitem__`."""
+    """An iterable of batches: a generator, a `PyDataset`, a data loader, or any object with `__len__` and
+    `__getitem__`."""
 
     def __init__(self, source: Any, steps: int | None, shuffle: Any, owner: str, class_weight: Any = None) -> None:
         self._source, self._owner, self._class_weight = source, owner, class_weight
@@ -256,7 +274,8 @@ class BatchData:
 
     def warn_short(self, wanted: int, got: int) -> None:
         warnings.warn(
-            f"[{self._owner}] ran out of data at step {got} of {wanted}: the iterable must yield at least steps * epochs batches.",
+            f"[{self._owner}] ran out of data at step {got} of {wanted}: the iterable must yield at least "
+            "steps * epochs batches.",
             stacklevel=5,
         )
 
@@ -290,10 +309,14 @@ def split_validation(x: Any, y: Any, sample_weight: Any, fraction: float, owner:
     if not 0 < fraction < 1:
         raise ValueError(f"[{owner}] `validation_split` must be between 0 and 1, got {fraction!r}.")
     if is_batch_source(x):
-        raise ValueError(f"[{owner}] `validation_split` needs arrays, got {type(x).__name__}; pass `validation_data` instead.")
+        raise ValueError(
+            f"[{owner}] `validation_split` needs arrays, got {type(x).__name__}; pass `validation_data` instead."
+        )
     arrays = as_arrays(x, y, sample_weight, owner)
     rows = next(leaf for leaf in tree.flatten(arrays) if leaf is not None).shape[0]
     at = int(rows * (1.0 - fraction))
     if at in (0, rows):
-        raise ValueError(f"[{owner}] {rows} rows cannot be split with validation_split={fraction}: one part would be empty.")
+        raise ValueError(
+            f"[{owner}] {rows} rows cannot be split with validation_split={fraction}: one part would be empty."
+        )
     return take_rows(arrays, slice(0, at)), take_rows(arrays, slice(at, rows))

@@ -13,6 +13,7 @@ import numpy as np
 
 from falconet import config, ops, tree
 from falconet.callbacks import CallbackList
+from falconet.layers import call_state
 from falconet.models.data import as_arrays, is_batch_source, make_data, split_validation
 from falconet.models.programs import EagerProgram
 from falconet.utils.packing import unpack_x_y_sample_weight
@@ -38,9 +39,9 @@ def plain_logs(logs: Any) -> dict[str, Any]:
     found = {}
     for name, value in logs.items():
         if not isinstance(value, float):
-            value = np.asarray(ops.convert_to_numpy(value)) if not isinstance(value, (int, np.ndarray)) else np.asarray(value)
-            value = float(value.reshape(())) if value.size == 1 else value
-        found[name] = value
+            value = np.asarray(value)
+            value = value.item() if value.size == 1 else value
+        found[name] = float(value) if isinstance(value, (int, bool)) else value
     return found
 
 
@@ -49,6 +50,8 @@ def finish_logs(model: Any, logs: Any, return_dict: bool) -> Any:
     logs = plain_logs(logs)
     if return_dict:
         return logs
+    if len(logs) == 1:
+        return next(iter(logs.values()))
     names: list[str] = []
     for metric in model.metrics:
         names += [m.name for m in metric.metrics] if metric is model._compile_metrics else [metric.name]
@@ -66,12 +69,16 @@ def resolve_verbose(verbose: Any, method: str) -> int:
     return int(verbose)
 
 
-# --- preparation -------------------------------------------------------------------------------------------------------
+# --- preparation
+# -------------------------------------------------------------------------------------------------------
 
 
 def prepare(model: Any, batch: Any, training: bool) -> None:
     """Creates what is still missing before a step is traced: weights, loss, metrics and the optimizer's slots."""
     x, y, _ = batch
+    kind = (training, y is None)
+    if model._prepared.get(kind) == call_state.version[0]:
+        return
     y_pred = _build_weights(model, x)
     for compiled in (model._compile_loss, model._compile_metrics):
         if compiled is None or compiled.built or y is None:
@@ -91,6 +98,7 @@ def prepare(model: Any, batch: Any, training: bool) -> None:
                 metric.build(tree.flatten(y)[0].shape, tree.flatten(y_pred)[0].shape)
     if training and model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
+    model._prepared[kind] = call_state.version[0]
 
 
 def _has_own_steps(model: Any) -> bool:
@@ -121,11 +129,13 @@ def _outputs_for(model: Any, x: Any) -> Any:
         model._clear_losses()
 
 
-# --- one epoch ---------------------------------------------------------------------------------------------------------
+# --- one epoch
+# ---------------------------------------------------------------------------------------------------------
 
 
 class _BatchHooks:
-    """Calls a callback list's per-batch hooks between steps, and ends the epoch where one of them stops the training."""
+    """Calls a callback list's per-batch hooks between steps, and ends the epoch where one of them stops the
+    training."""
 
     def __init__(self, model: Any, begin: Any, end: Any, wanted: int | None, kind: str) -> None:
         self._model, self._begin, self._end, self._wanted, self._kind = model, begin, end, wanted, kind
@@ -177,7 +187,8 @@ def _run_epoch(model: Any, data: Any, program: Any, callbacks: CallbackList, kin
     return outputs
 
 
-# --- fit ---------------------------------------------------------------------------------------------------------------
+# --- fit
+# ---------------------------------------------------------------------------------------------------------------
 
 
 def _should_validate(epoch: int, frequency: Any) -> bool:
@@ -185,7 +196,9 @@ def _should_validate(epoch: int, frequency: Any) -> bool:
         return (epoch + 1) % frequency == 0
     if isinstance(frequency, (list, tuple, set)):
         return epoch + 1 in frequency
-    raise ValueError(f"[fit] `validation_freq` must be an integer >= 1 or a list of epochs (from 1), got {frequency!r}.")
+    raise ValueError(
+        f"[fit] `validation_freq` must be an integer >= 1 or a list of epochs (from 1), got {frequency!r}."
+    )
 
 
 def fit(
@@ -209,7 +222,13 @@ def fit(
     prepare(model, data.first_batch(), training=True)
     if not isinstance(callbacks, CallbackList):
         callbacks = CallbackList(
-            callbacks, add_history=True, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs, steps=data.steps
+            callbacks,
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=model,
+            verbose=verbose,
+            epochs=epochs,
+            steps=data.steps,
         )
     model.stop_training = False
     model._batch_source = data
@@ -219,7 +238,7 @@ def fit(
         for epoch in range(initial_epoch if model._initial_epoch is None else model._initial_epoch, epochs):
             model.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-            logs = plain_logs(_run_epoch(model, data, model._program("train"), callbacks, "train"))
+            logs = plain_logs(_run_epoch(model, data, model._program("train", check=True), callbacks, "train"))
             if validation is not None and _should_validate(epoch, validation_freq):
                 found = _evaluate(model, validation, callbacks)
                 logs = {**logs, **{f"val_{name}": value for name, value in found.items()}}
@@ -261,14 +280,17 @@ def _evaluate(model: Any, data: Any, callbacks: CallbackList) -> dict[str, Any]:
 
 
 def evaluate(
-    model: Any, x: Any, y: Any, batch_size: Any, verbose: Any, sample_weight: Any, steps: Any, callbacks: Any, return_dict: bool
+    model: Any, x: Any, y: Any, batch_size: Any, verbose: Any, sample_weight: Any, steps: Any, callbacks: Any,
+    return_dict: bool,
 ) -> Any:  # fmt: skip
     """`Model.evaluate`."""
     model._require_compiled("evaluate")
     verbose = resolve_verbose(verbose, "evaluate")
     data = make_data(x, y, sample_weight, batch_size, steps, False, model.label)
     if not isinstance(callbacks, CallbackList):
-        callbacks = CallbackList(callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=1, steps=data.steps)
+        callbacks = CallbackList(
+            callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=1, steps=data.steps
+        )
     try:
         logs = _evaluate(model, data, callbacks)
     finally:
@@ -286,7 +308,9 @@ def predict(model: Any, x: Any, batch_size: Any, verbose: Any, steps: Any, callb
     data = make_data(x, None, None, batch_size, steps, False, model.label)
     prepare(model, data.first_batch(), training=False)
     if not isinstance(callbacks, CallbackList):
-        callbacks = CallbackList(callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=1, steps=data.steps)
+        callbacks = CallbackList(
+            callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=1, steps=data.steps
+        )
     program = model._program("predict")
     parts: list[Any] = []
 
@@ -307,4 +331,3 @@ def _size(batch_size: Any, owner: str) -> int:
     if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"[{owner}] `batch_size` must be an integer >= 1, got {batch_size!r}.")
     return int(batch_size)
-

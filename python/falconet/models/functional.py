@@ -8,13 +8,15 @@ from falconet import tree
 from falconet.layers.layer import Layer
 from falconet.models.graph import Graph, OpCall
 from falconet.models.model import Model
+from falconet.models.op_names import name_of_op, op_by_name
 from falconet.saving.registration import CustomObjectScope
 from falconet.saving.serialization import deserialize_keras_object, serialize_keras_object
 from falconet.tracing import KerasTensor
 
 
 class Functional(Model):
-    """A model given by symbolic inputs and outputs (any nested structure of them); `Model(inputs, outputs)` makes it."""
+    """A model given by symbolic inputs and outputs (any nested structure of them); `Model(inputs, outputs)` makes
+    it."""
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(inputs, outputs, name=name, **kwargs)
@@ -39,7 +41,7 @@ def functional_config(model: Model) -> dict[str, Any]:
     layers = []
     for operation in graph.operations:
         if isinstance(operation, OpCall):
-            config: dict[str, Any] = {"class_name": "__op__", "config": {"function": operation.function_name}}
+            config: dict[str, Any] = {"class_name": "__op__", "config": {"function": name_of_op(operation.function)}}
         else:
             config = serialize_keras_object(operation)
         config["name"] = operation.name
@@ -110,7 +112,9 @@ def functional_from_config(cls: type, config: dict[str, Any], custom_objects: di
         for name, operation in operations.items():
             if isinstance(operation, Layer) and type(operation).__name__ == "InputLayer":
                 tensors[name, 0, 0] = operation.output
-        waiting = [(layer["name"], i, node) for layer in config["layers"] for i, node in enumerate(layer["inbound_nodes"])]
+        waiting = [
+            (layer["name"], i, node) for layer in config["layers"] for i, node in enumerate(layer["inbound_nodes"])
+        ]
         while waiting:
             later = []
             for name, index, node in waiting:
@@ -124,7 +128,9 @@ def functional_from_config(cls: type, config: dict[str, Any], custom_objects: di
                 if isinstance(operations[name], OpCall):
                     tree.flatten(outputs)[0].record.op_call = operations[name]
             if len(later) == len(waiting):
-                raise ValueError(f"[from_config] the calls of {sorted({name for name, _, _ in later})} need tensors nothing makes.")
+                raise ValueError(
+                    f"[from_config] the calls of {sorted({name for name, _, _ in later})} need tensors nothing makes."
+                )
             waiting = later
         inputs = _unpack(config["input_layers"], tensors)
         outputs = _unpack(config["output_layers"], tensors)
@@ -137,8 +143,6 @@ def functional_from_config(cls: type, config: dict[str, Any], custom_objects: di
 
 def _operation(config: dict[str, Any]) -> Any:
     if config.get("class_name") == "__op__":
-        from falconet.models.op_names import op_by_name
-
         return OpCall(op_by_name(config["config"]["function"]), config["name"])
     layer = deserialize_keras_object({k: v for k, v in config.items() if k not in ("inbound_nodes", "name")})
     if not isinstance(layer, Layer):

@@ -6,7 +6,8 @@ within one depth by first visit from the outputs; `Model.layers` and the order o
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from falconet import tree
 from falconet.layers.call_state import get_mask, set_mask
@@ -24,8 +25,8 @@ class OpCall:
 
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
         self.function = function
-        self.function_name = getattr(function, "__name__", type(function).__name__).lstrip("_")
-        self.name = auto_name(self.function_name) if name is None else name
+        self.kind = getattr(function, "__name__", "op").lstrip("_")
+        self.name = auto_name(self.kind) if name is None else name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -35,11 +36,14 @@ class OpCall:
 
 
 class Call:
-    """A node of a graph: an operation, its arguments (symbolic tensors in them), and the symbolic tensors it returned."""
+    """A node of a graph: an operation, its arguments (symbolic tensors in them), and the symbolic tensors it
+    returned."""
 
     __slots__ = ("operation", "args", "kwargs", "outputs", "parents")
 
-    def __init__(self, operation: Any, args: Any, kwargs: Any, outputs: list[KerasTensor], parents: list[KerasTensor]) -> None:
+    def __init__(
+        self, operation: Any, args: Any, kwargs: Any, outputs: list[KerasTensor], parents: list[KerasTensor]
+    ) -> None:
         self.operation = operation
         self.args = args
         self.kwargs = kwargs
@@ -174,7 +178,9 @@ class Graph:
             known.update(id(x) for x in call.outputs)
         for output in self.outputs:
             if id(output) not in known:
-                raise ValueError(f'[Model "{self.name}"] an output of shape {tuple(output.shape)} does not depend on `inputs`.')
+                raise ValueError(
+                    f'[Model "{self.name}"] an output of shape {tuple(output.shape)} does not depend on `inputs`.'
+                )
 
     def _check_names(self) -> None:
         names = [op.name for op in self.operations]
@@ -190,7 +196,9 @@ class Graph:
         """The call that made `tensor` (an InputLayer's for inputs)."""
         call = self._call_of(self._sources.get(id(tensor), tensor))
         if call is None:
-            raise ValueError(f'[Model "{self.name}"] the tensor of shape {tuple(tensor.shape)} is not part of the model.')
+            raise ValueError(
+                f'[Model "{self.name}"] the tensor of shape {tuple(tensor.shape)} is not part of the model.'
+            )
         return call
 
     def calls_of(self, operation: Any) -> list[Call]:
@@ -205,7 +213,7 @@ class Graph:
 
     def run(self, inputs: list[Any], operation_fn: Callable[[Any], Callable[..., Any]] | None = None) -> Any:
         """The outputs, in their structure, for values of the inputs in flat order."""
-        values: dict[int, Any] = {id(x): value for x, value in zip(self.inputs, inputs)}
+        values: dict[int, Any] = {id(x): value for x, value in zip(self.inputs, inputs, strict=False)}
         for original, new in self._sources.items():
             values[original] = values[id(new)]
 
@@ -217,7 +225,7 @@ class Graph:
             kwargs = tree.map_structure(resolve, call.kwargs)
             operation = call.operation if operation_fn is None else operation_fn(call.operation)
             outputs = operation(*args, **kwargs)
-            for symbol, value in zip(call.outputs, tree.flatten(outputs)):
+            for symbol, value in zip(call.outputs, tree.flatten(outputs), strict=False):
                 values[id(symbol)] = value
         return tree.map_structure(lambda x: values[id(self._sources.get(id(x), x))], self.outputs_struct)
 

@@ -10,12 +10,13 @@ from falconet.tracing import KerasTensor
 
 
 def standardize(model: Any, inputs: Any, mask: Any = None) -> list[Any]:
-    """The values of `model`'s inputs in flat order: matched by position or name, cast, and given a missing last axis."""
+    """The values of `model`'s inputs in flat order: matched by position or name, cast, and given a missing last
+    axis."""
     graph = model._graph
     flat = _in_order(model, inputs)
     masks = tree.flatten(mask) if mask is not None else [None] * len(flat)
     found = []
-    for i, (x, symbol) in enumerate(zip(flat, graph.inputs)):
+    for i, (x, symbol) in enumerate(zip(flat, graph.inputs, strict=False)):
         name = symbol.record.operation.name
         if x is None:
             if not symbol.record.operation.optional:
@@ -48,7 +49,9 @@ def _in_order(model: Any, inputs: Any) -> list[Any]:
     if len(flat) != len(names):
         raise ValueError(f"[{model.label}] needs {len(names)} input(s) {names}, got {len(flat)}.")
     if isinstance(struct, dict) and list(struct) != sorted(struct):
-        raise ValueError(f"[{model.label}] was built with inputs by name {list(struct)}; pass a dictionary with these keys.")
+        raise ValueError(
+            f"[{model.label}] was built with inputs by name {list(struct)}; pass a dictionary with these keys."
+        )
     return flat
 
 
@@ -63,7 +66,9 @@ def _fit(model: Any, x: Any, symbol: KerasTensor, name: str) -> Any:
     elif len(shape) == len(wanted) - 1 and wanted[-1] == 1:
         x = ops.reshape(x, (*shape, 1))
     shape = tuple(x.shape)
-    fits = len(shape) == len(wanted) and all(w is None or s is None or s == w for s, w in zip(shape[1:], wanted[1:]))
+    fits = len(shape) == len(wanted) and all(
+        w is None or s is None or s == w for s, w in zip(shape[1:], wanted[1:], strict=False)
+    )
     if not fits:
         hint = ""
         if shape == wanted[1:]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +15,17 @@ from falconet.layers.layer import Layer
 from falconet.models.trainer import Trainer
 from falconet.tracing import KerasTensor, Program, in_trace, tape_active
 
-
 _ARRAYS = frozenset({np.ndarray, Tensor})
-_LOOP_STATE = {"stop_training", "optimizer", "loss", "compiled", "history", "run_eagerly", "steps_per_execution", "jit_compile"}
+_LOOP_STATE = {
+    "stop_training",
+    "optimizer",
+    "loss",
+    "compiled",
+    "history",
+    "run_eagerly",
+    "steps_per_execution",
+    "jit_compile",
+}
 
 
 def _functional_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -26,8 +35,8 @@ def _functional_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool
 class Model(Trainer, Layer):
     """A layer with a training loop.
 
-    Three ways to write one: `Model(inputs, outputs)` from symbolic tensors, `Sequential(layers)`, or a subclass that makes
-    its layers in `__init__` and uses them in `call(inputs, training=None)`.
+    Three ways to write one: `Model(inputs, outputs)` from symbolic tensors, `Sequential(layers)`, or a subclass that
+    makes its layers in `__init__` and uses them in `call(inputs, training=None)`.
 
     >>> import numpy as np
     >>> from falconet.layers import Dense, Input
@@ -59,7 +68,9 @@ class Model(Trainer, Layer):
             if len(args) > 2:
                 kwargs["name"] = args[2]
         elif args:
-            raise TypeError(f"[{type(self).__name__}] Model() takes `inputs` and `outputs` together, got {len(args)} argument(s).")
+            raise TypeError(
+                f"[{type(self).__name__}] Model() takes `inputs` and `outputs` together, got {len(args)} argument(s)."
+            )
         trainable = kwargs.pop("trainable", None)
         Layer.__init__(self, **kwargs)
         Trainer.__init__(self)
@@ -93,9 +104,9 @@ class Model(Trainer, Layer):
         return outputs
 
     def _make_inference(self) -> Any:
-        """A compiled function for `model(array)`, with the version of the layers it was traced from; or False where calling
-        the layers one by one could be told apart from it: layers written by users may look at values, and masks and losses
-        have to be left on tensors and layers."""
+        """A compiled function for `model(array)`, with the version of the layers it was traced from; or False where
+        calling the layers one by one could be told apart from it: layers written by users may look at values, and masks
+        and losses have to be left on tensors and layers."""
         own = all(type(layer).__module__.startswith("falconet.") for layer in self._flatten_layers())
         plain = len(self._graph.inputs) == 1 and not any(
             layer.activity_regularizer is not None or type(layer).__name__ in ("Masking", "Lambda")
@@ -120,7 +131,9 @@ class Model(Trainer, Layer):
 
     def add_loss(self, loss: Any) -> None:
         if self._graph is not None:
-            raise ValueError(f"[{self.label}] add_loss() works inside a layer's call(); add the loss in a layer of the model.")
+            raise ValueError(
+                f"[{self.label}] add_loss() works inside a layer's call(); add the loss in a layer of the model."
+            )
         super().add_loss(loss)
 
     # --- parts -------------------------------------------------------------------------------------------------------
@@ -137,7 +150,9 @@ class Model(Trainer, Layer):
         layers = self.layers
         if index is not None:
             if not -len(layers) <= index < len(layers):
-                raise ValueError(f"[{self.label}] get_layer: `index` is {index}, but the model has {len(layers)} layers.")
+                raise ValueError(
+                    f"[{self.label}] get_layer: `index` is {index}, but the model has {len(layers)} layers."
+                )
             return layers[index]
         for layer in layers:
             if layer.name == name:

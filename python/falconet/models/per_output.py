@@ -1,7 +1,7 @@
 """Spreads what `compile` was given (losses, weights, metrics) over a model's outputs.
 
-Outputs may be one tensor, or any nesting of lists, tuples and dictionaries. What is given may be one thing for all, a list
-by position, or a dictionary by key or by output name.
+Outputs may be one tensor, or any nesting of lists, tuples and dictionaries. What is given may be one thing for all, a
+list by position, or a dictionary by key or by output name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Outputs:
         elif given is not None:
             self.names = list(given)
         else:
-            self.names = ["/".join(str(p) for p in path) if any(isinstance(p, str) for p in path) else None for path in paths]
+            self.names = [
+                "/".join(str(p) for p in path) if any(isinstance(p, str) for p in path) else None for path in paths
+            ]
         self.layer_names = given
 
     def spread(self, given: Any, what: str) -> list[Any]:
@@ -52,7 +54,9 @@ class Outputs:
             if isinstance(struct, dict):
                 unknown = [key for key in given if key not in struct]
                 if not unknown:
-                    return [x for key in _keys(struct) for x in self._part(given.get(key), struct[key], what, names, key)]
+                    return [
+                        x for key in _keys(struct) for x in self._part(given.get(key), struct[key], what, names, key)
+                    ]
             if struct is self.struct:
                 return self._by_name(given, self.names, what)
             raise ValueError(f"[compile] `{what}` has keys {sorted(given)}, but the output there is {_shape(struct)}.")
@@ -64,7 +68,7 @@ class Outputs:
             return [x for i, part in enumerate(struct) for x in self._part(given[i], part, what, names, i)]
         raise ValueError(
             f"[compile] `{what}` has {len(given)} entries, but the model has {count} outputs"
-            f"{' ' + str(self.names) if all(self.names) else ''}; give one entry per output, or a dictionary by output name."
+            f"{self._shown()}; give one entry per output, or a dictionary by output name."
         )
 
     def _part(self, given: Any, struct: Any, what: str, names: Any, key: Any) -> list[Any]:
@@ -78,12 +82,14 @@ class Outputs:
             names, unknown = list(self.layer_names), []
         if unknown:
             known = [name for name in names if name is not None]
-            raise ValueError(f"[compile] `{what}` has a key {unknown[0]!r}; the model's outputs are {known or 'not named'}.")
+            raise ValueError(
+                f"[compile] `{what}` has a key {unknown[0]!r}; the model's outputs are {known or 'not named'}."
+            )
         return [given.get(name) for name in names]
 
     def align(self, values: Any, what: str, used: list[bool] | None = None) -> list[Any]:
-        """Targets or weights, one per output: matched by structure, by name, or by position; where fewer come than there are
-        outputs, they belong to those marked in `used`."""
+        """Targets or weights, one per output: matched by structure, by name, or by position; where fewer come than
+        there are outputs, they belong to those marked in `used`."""
         if values is None:
             return [None] * self.count
         if not isinstance(values, _NESTS):
@@ -100,19 +106,25 @@ class Outputs:
                     return [
                         x
                         for key in _keys(self.struct)
-                        for x in (tree.flatten(values[key]) if key in values else [None] * len(tree.flatten(self.struct[key])))
+                        for x in (
+                            tree.flatten(values[key]) if key in values else [None] * len(tree.flatten(self.struct[key]))
+                        )
                     ]
             for names in (self.names, self.layer_names):
                 if names is not None and set(values) <= set(names):
                     return [values.get(name) for name in names]
-            raise ValueError(f"[fit] `{what}` has keys {sorted(values)}; the model's outputs are{self._shown() or ' not named'}.")
+            raise ValueError(
+                f"[fit] `{what}` has keys {sorted(values)}; the model's outputs are{self._shown() or ' not named'}."
+            )
         flat = tree.flatten(values)
         if len(flat) == self.count:
             return flat
         if used is not None and len(flat) == sum(used):
             remaining = iter(flat)
             return [next(remaining) if u else None for u in used]
-        raise ValueError(f"[fit] `{what}` has {len(flat)} arrays, but the model has {self.count} outputs{self._shown()}.")
+        raise ValueError(
+            f"[fit] `{what}` has {len(flat)} arrays, but the model has {self.count} outputs{self._shown()}."
+        )
 
     def _shown(self) -> str:
         return f" {self.names}" if any(self.names) else ""

@@ -1,8 +1,10 @@
-"""The compiled form of a step, and its plain-Python stand-in for `run_eagerly`: both run single batches and whole epochs."""
+"""The compiled form of a step, and its plain-Python stand-in for `run_eagerly`: both run single batches and whole
+epochs."""
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 

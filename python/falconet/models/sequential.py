@@ -46,13 +46,19 @@ class Sequential(Model):
         if isinstance(layer, KerasTensor) and layer.record is not None:
             layer = layer.record.operation
         if not isinstance(layer, Layer):
-            raise ValueError(f"[{self.label}] add: `layer` must be a Layer, got {layer!r} of type {type(layer).__name__}.")
+            raise ValueError(
+                f"[{self.label}] add: `layer` must be a Layer, got {layer!r} of type {type(layer).__name__}."
+            )
         if not stack and getattr(layer, "_input_shape_arg", None) is not None:
             self.add(InputLayer(shape=layer._input_shape_arg), rebuild=False)
         if any(other.name == layer.name for other in stack):
-            raise ValueError(f"[{self.label}] add: there is a layer named {layer.name!r} already; give this one another name.")
+            raise ValueError(
+                f"[{self.label}] add: there is a layer named {layer.name!r} already; give this one another name."
+            )
         if isinstance(layer, InputLayer) and stack:
-            raise ValueError(f"[{self.label}] add: an Input must come first, but the model has {len(stack)} layer(s) already.")
+            raise ValueError(
+                f"[{self.label}] add: an Input must come first, but the model has {len(stack)} layer(s) already."
+            )
         graph = self._graph
         stack.append(layer)
         self._forget_graph()
@@ -82,7 +88,11 @@ class Sequential(Model):
         stack = self._tracker.layers
         if len(stack) > 1 and isinstance(stack[0], InputLayer):
             self.build(stack[0].batch_shape)
-        elif stack and getattr(stack[0], "_graph", None) is not None and not isinstance(stack[0].input_shape, (list, dict)):
+        elif (
+            stack
+            and getattr(stack[0], "_graph", None) is not None
+            and not isinstance(stack[0].input_shape, (list, dict))
+        ):
             self.build(stack[0].input_shape)
 
     def _lock_state(self) -> None:
@@ -119,8 +129,8 @@ class Sequential(Model):
         required = [n for n in signature.positional if n not in signature.defaults]
         if len(required) > 1:
             raise ValueError(
-                f"[{self.label}] layer {layer.name!r} needs {len(required)} inputs {required}; layers of a Sequential model take "
-                "one. Use Model(inputs, outputs) instead."
+                f"[{self.label}] layer {layer.name!r} needs {len(required)} inputs {required}; layers of a Sequential "
+                "model take one. Use Model(inputs, outputs) instead."
             )
 
     def _maybe_build(self, arguments: dict[str, Any]) -> None:
@@ -136,7 +146,9 @@ class Sequential(Model):
             return super().call(inputs, training=training, mask=mask)
         x = inputs
         for layer in self.layers:
-            kwargs = {"mask": masks_of(x)} if "mask" in signature_of(layer.call).names and masks_of(x) is not None else {}
+            kwargs = (
+                {"mask": masks_of(x)} if "mask" in signature_of(layer.call).names and masks_of(x) is not None else {}
+            )
             x = layer(x, **kwargs)
         return x
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 import shutil
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from falconet import dtypes, tree
+from falconet.models.graph import OpCall
 
 _BITS = {"bool": 8, "bfloat16": 16}
 
@@ -103,11 +105,11 @@ def _table(rows: list[list[str]], header: list[str], alignment: list[str], width
         return left + cross.join(line * w for w in widths) + right
 
     def cells(row: list[str], bar: str) -> list[str]:
-        wrapped = [_wrap(text, w - 2) for text, w in zip(row, widths)]
+        wrapped = [_wrap(text, w - 2) for text, w in zip(row, widths, strict=False)]
         lines = []
         for i in range(max(len(w) for w in wrapped)):
             parts = []
-            for text, align, width in zip(wrapped, alignment, widths):
+            for text, align, width in zip(wrapped, alignment, widths, strict=False):
                 piece = text[i] if i < len(text) else ""
                 place = {"left": str.ljust, "right": str.rjust, "center": str.center}[align]
                 parts.append(f" {place(piece, width - 2)} ")
@@ -147,7 +149,7 @@ def _rows(model: Any, layers: list[Any], connected: bool, trainable: bool, expan
 
     def row(layer: Any, level: int) -> list[str]:
         prefix = "   " * level + "└ " if level else ""
-        kind = getattr(layer, "kind", type(layer).__name__)
+        kind = layer.kind if isinstance(layer, OpCall) else type(layer).__name__
         params = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
         outputs = [r.outputs for r in getattr(layer, "_records", ())]
         if not outputs and graph is not None and not level:
@@ -209,7 +211,7 @@ def summary_text(
     if optimizer is not None and getattr(optimizer, "built", False):
         groups.append(("Optimizer", optimizer.variables))
     total = sum(_count(w) for _, w in groups), sum(_bytes(w) for _, w in groups)
-    lines = [f' Total params: {total[0]:,} ({_readable(total[1])})']
+    lines = [f" Total params: {total[0]:,} ({_readable(total[1])})"]
     lines += [f" {name} params: {_count(w):,} ({_readable(_bytes(w))})" for name, w in groups]
     return f'Model: "{model.name}"\n{table}\n' + "\n".join(lines) + "\n"
 

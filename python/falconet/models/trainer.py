@@ -28,12 +28,18 @@ class Trainer:
         self.loss: Any = None
         self.stop_training = False
         self.history: Any = None
-        self.run_eagerly = False
-        self.jit_compile = True
+        self._run_eagerly = False
+        self._jit_compile: Any = "auto"
         self.steps_per_execution = 1
         self._initial_epoch: int | None = None
         state = {"_compile_loss": None, "_compile_metrics": None, "_loss_tracker": None, "_compile_config": None}
-        for name, value in {**state, "_programs": {}, "_predict_one": None, "_predict_version": -1}.items():
+        for name, value in {
+            **state,
+            "_programs": {},
+            "_prepared": {},
+            "_predict_one": None,
+            "_predict_version": -1,
+        }.items():
             object.__setattr__(self, name, value)  # none of it is state of the layer
 
     # --- compile -----------------------------------------------------------------------------------------------------
@@ -53,8 +59,8 @@ class Trainer:
         """Says how the model is trained.
 
         optimizer: a name or an Optimizer. loss: a name, function or Loss; per output a list or dictionary of them.
-        loss_weights: factors of the losses in their sum. metrics: names, functions or Metrics; weighted_metrics: those that
-        see sample weights. run_eagerly: run the steps as plain Python, op by op, for debugging.
+        loss_weights: factors of the losses in their sum. metrics: names, functions or Metrics; weighted_metrics: those
+        that see sample weights. run_eagerly: run the steps as plain Python, op by op, for debugging.
         steps_per_execution: batches between two calls of the per-batch callback hooks.
         jit_compile, auto_scale_loss: of no effect here: plans need no compiler, and float32 losses no scaling.
         """
@@ -110,14 +116,32 @@ class Trainer:
 
         if type(self).compile is not Trainer.compile:
             warnings.warn(
-                f"[{self.label}] has its own compile(); it is not called on loading. Override compile_from_config(), or call "
-                "compile() yourself.",
+                f"[{self.label}] has its own compile(); it is not called on loading. Override compile_from_config(), "
+                "or call compile() yourself.",
                 stacklevel=2,
             )
             return
         self.compile(**{name: deserialize_keras_object(value) for name, value in config.items()})
         if self.built and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
+
+    @property
+    def run_eagerly(self) -> bool:
+        """Whether steps run as plain Python, op by op."""
+        return self._run_eagerly
+
+    @run_eagerly.setter
+    def run_eagerly(self, value: bool) -> None:
+        self._run_eagerly = bool(value)
+
+    @property
+    def jit_compile(self) -> Any:
+        """What compile() was given; plans need no compiler."""
+        return self._jit_compile
+
+    @jit_compile.setter
+    def jit_compile(self, value: Any) -> None:
+        self._jit_compile = value
 
     def _require_compiled(self, what: str) -> None:
         if not self.compiled:
@@ -169,7 +193,9 @@ class Trainer:
             loss = ops.sum(loss if "float" in str(loss.dtype) else ops.cast(loss, "float32"))
             total = loss if total is None else ops.add(total, loss)
         if total is None:
-            raise ValueError(f"[{self.label}] there is no loss to train on: give compile() a `loss`, or add_loss() in a layer.")
+            raise ValueError(
+                f"[{self.label}] there is no loss to train on: give compile() a `loss`, or add_loss() in a layer."
+            )
         return total
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
@@ -237,17 +263,27 @@ class Trainer:
 
     def _invalidate_programs(self) -> None:
         self._programs.clear()
+        self._prepared.clear()
         object.__setattr__(self, "_predict_one", None)
         object.__setattr__(self, "_inference", None)
 
-    def _program(self, kind: str) -> Any:
-        """The compiled step "train", "test" or "predict", made again where the model has changed since."""
-        key = (call_state.version[0], self.run_eagerly, tuple(v.trainable for v in self.variables))
+    def _program(self, kind: str, check: bool = False) -> Any:
+        """The compiled step "train", "test" or "predict", made again where the model has changed since. check: look at
+        the `trainable` flags of variables too, which users may have set behind the layers' backs."""
         held = self._programs.get(kind)
-        if held is None or held[0] != key:
+        version = call_state.version[0]
+        if held is not None and held[0] == version and held[1] == self._run_eagerly and not check:
+            return held[2]
+        flags = [v.trainable for v in self.variables]
+        if held is None or held[:2] != (version, self._run_eagerly) or held[3] != flags:
             step = {"train": self._train_data, "test": self._test_data, "predict": self._predict_data}[kind]
-            held = self._programs[kind] = (key, make_program(step, eager=self.run_eagerly))
-        return held[1]
+            held = self._programs[kind] = (
+                version,
+                self._run_eagerly,
+                make_program(step, eager=self._run_eagerly),
+                flags,
+            )
+        return held[2]
 
     # --- loops -------------------------------------------------------------------------------------------------------
 
@@ -273,10 +309,10 @@ class Trainer:
         """Trains for `epochs - initial_epoch` epochs and returns a History.
 
         x, y: arrays (or lists or dictionaries of arrays), or x an iterable of batches (x, y[, sample_weight]).
-        batch_size: rows per step, 32 by default. verbose: 0 silent, 1 a progress bar, 2 a line per epoch, "auto" a bar on
-        terminals and notebooks and a line elsewhere. validation_split: this fraction of the rows, the last ones, is kept for
-        validation. class_weight: factor per class index (or per output such a dictionary). epochs: index of the last epoch,
-        exclusive. steps_per_epoch: batches that make an epoch, by default all of the data.
+        batch_size: rows per step, 32 by default. verbose: 0 silent, 1 a progress bar, 2 a line per epoch, "auto" a bar
+        on terminals and notebooks and a line elsewhere. validation_split: this fraction of the rows, the last ones, is
+        kept for validation. class_weight: factor per class index (or per output such a dictionary). epochs: index of
+        the last epoch, exclusive. steps_per_epoch: batches that make an epoch, by default all of the data.
         """
         arguments = dict(locals())
         del arguments["self"]
@@ -299,7 +335,12 @@ class Trainer:
         return fitting.evaluate(self, **arguments)
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
     ) -> Any:
         """Outputs for all rows of x, as NumPy arrays. Silent unless verbose=1."""
         return fitting.predict(self, x, batch_size, verbose, steps, callbacks)

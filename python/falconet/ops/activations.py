@@ -6,7 +6,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .basic import canonical_axes, canonical_axis, core, floating, symbolic, tensor
+from ..tracing import symbolic
+from .basic import canonical_axes, canonical_axis, core, floating, tensor
 from .shaping import moveaxis, split
 
 relu = core.relu
@@ -130,9 +131,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     """x brought towards 0 by threshold, and 0 where it is less than that away."""
     x = tensor(x)
-    return core.where(
-        core.greater(x, threshold), x - threshold, core.where(core.less(x, -threshold), x + threshold, 0)
-    )
+    return core.where(core.greater(x, threshold), x - threshold, core.where(core.less(x, -threshold), x + threshold, 0))
 
 
 def tanh_shrink(x: Any) -> Any:

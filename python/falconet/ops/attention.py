@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from ..dtypes import result_type
-from .basic import common, core, dtype_range, symbolic, tensor
+from ..tracing import symbolic
+from .basic import common, core, dtype_range, tensor
 from .creation import tri
 
 
@@ -26,11 +27,13 @@ def dot_product_attention(
 
     Shapes: query (B, T, N, H); key and value (B, S, K, H), N a multiple of K: each key head serves N / K query heads;
     bias and mask broadcast to (B, N, T, S); the result is (B, T, N, H). scale is 1 / sqrt(H) if None. Where the mask is
-    False, and with is_causal where s > t, there is no attention. attn_logits_soft_cap c bounds logits: z -> c tanh(z / c).
-    Logits and softmax are computed in float32 at least.
+    False, and with is_causal where s > t, there is no attention. attn_logits_soft_cap c bounds logits: z becomes
+    c tanh(z / c). Logits and softmax are computed in float32 at least.
     """
     if flash_attention:
-        raise ValueError("[dot_product_attention] `flash_attention` is True; there is one implementation: leave it None.")
+        raise ValueError(
+            "[dot_product_attention] `flash_attention` is True; there is one implementation: leave it None."
+        )
     query, key, value = common(query, key, value)
     shapes = f"query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"
     if not len(query.shape) == len(key.shape) == len(value.shape) == 4:

@@ -12,10 +12,31 @@ import numpy as np
 
 from .. import _core, config
 from ..dtypes import FLOATS, result_type, standardize_dtype
-from ..tracing import KerasTensor, symbolic
+from ..tracing import KerasTensor
 
 core = _core.ops
 Tensor = _core.Tensor
+
+
+def _signature(op: Any) -> Any:
+    """A native op's parameters: its inputs, then its attributes."""
+    from inspect import Parameter, Signature
+
+    inputs, attributes = op.declaration
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [
+        Parameter(name.removesuffix("..."), Parameter.VAR_POSITIONAL if name.endswith("...") else kind)
+        for name in inputs
+    ]
+    if any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
+        kind = Parameter.KEYWORD_ONLY
+    parameters += [
+        Parameter(name, kind, default=Parameter.empty if default is ... else default) for name, default in attributes
+    ]
+    return Signature(parameters)
+
+
+_core.register_signature(_signature)
 
 
 __all__ = [
@@ -31,6 +52,7 @@ __all__ = [
     "shape",
     "size",
 ]
+
 
 def tensor(x: Any, dtype: str | None = None) -> Any:
     """x as a Tensor; Tensors and KerasTensors pass through, cast where `dtype` is given and differs."""
@@ -104,7 +126,7 @@ def cast(x: Any, dtype: Any) -> Any:
 
 
 def saturate_cast(x: Any, dtype: Any) -> Any:
-    """x converted to another dtype, values beyond its range becoming the nearest it holds; NaN becomes 0 in integers."""
+    """x converted to another dtype, values beyond its range becoming the nearest it holds; NaN is 0 in integers."""
     x, kind = tensor(x), standardize_dtype(dtype)
     if kind == "bool":
         return core.cast(x, dtype=kind)

@@ -6,10 +6,10 @@ import builtins
 from typing import Any
 
 from ..control_flow import cond, custom_gradient, scan, while_loop
-from ..tracing import grad
+from ..tracing import grad, symbolic
 from ..tree import flatten, map_structure
-from .basic import core, size_of, symbolic, tensor
-from .shaping import concatenate, expand_dims, flip, part
+from .basic import core, size_of, tensor
+from .shaping import concatenate, flip, part
 
 __all__ = [
     "associative_scan",
@@ -77,13 +77,14 @@ def associative_scan(f: Any, elems: Any, reverse: bool = False, axis: int = 0) -
     # After the round of distance d each place holds the combination of the 2 d elements up to it.
     distance = 1
     while distance < n:
-        d = distance
-        earlier = map_structure(lambda x: part(x, axis, 0, n - d), elems)
-        later = map_structure(lambda x: part(x, axis, d, n), elems)
-        combined = f(earlier, later)
-        elems = map_structure(lambda x, y: concatenate([part(x, axis, 0, d), y], axis), elems, combined)
+        head, earlier, later = (_cut(elems, axis, a, b) for a, b in ((0, distance), (0, n - distance), (distance, n)))
+        elems = map_structure(lambda x, y: concatenate([x, y], axis), head, f(earlier, later))
         distance *= 2
     return map_structure(lambda x: flip(x, axis) if reverse else x, elems)
+
+
+def _cut(structure: Any, axis: int, start: int, stop: int) -> Any:
+    return map_structure(lambda x: part(x, axis, start, stop), structure)
 
 
 def vectorize(pyfunc: Any, *, excluded: Any = None, signature: str | None = None) -> Any:

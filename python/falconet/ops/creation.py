@@ -9,7 +9,11 @@ import numpy as np
 
 from .. import config
 from ..dtypes import FLOATS, result_type, standardize_dtype
-from .basic import common, core, dtype, floating, size_of, symbolic, tensor
+from ..tracing import symbolic
+from .basic import core, dtype, size_of, tensor
+
+tril = core.tril
+triu = core.triu
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
@@ -75,26 +79,6 @@ def _row_and_column(rows: int, columns: int | None, k: int) -> tuple[Any, Any]:
     """Row indices (rows, 1) shifted by k, and column indices (columns,)."""
     row = core.reshape(core.iota(shape=(rows,), dtype="int32"), shape=(rows, 1))
     return row + k, core.iota(shape=(rows if columns is None else columns,), dtype="int32")
-
-
-@symbolic
-def tril(x: Any, k: int = 0) -> Any:
-    """x (..., n, m) with zeros above its k-th diagonal."""
-    x = tensor(x)
-    return core.where(core.greater_equal(*_row_and_column(*_matrix("tril", x), k)), x, tensor(0, x.dtype))
-
-
-@symbolic
-def triu(x: Any, k: int = 0) -> Any:
-    """x (..., n, m) with zeros below its k-th diagonal."""
-    x = tensor(x)
-    return core.where(core.less_equal(*_row_and_column(*_matrix("triu", x), k)), x, tensor(0, x.dtype))
-
-
-def _matrix(op: str, x: Any) -> tuple[int, int]:
-    if len(x.shape) < 2:
-        raise ValueError(f"[{op}] x has shape {tuple(x.shape)}; it needs at least 2 axes.")
-    return x.shape[-2:]
 
 
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 
 from .. import config
 from ..dtypes import result_type
-from .basic import canonical_axis, core, floating, symbolic, tensor
+from ..tracing import symbolic
+from .basic import canonical_axis, core, floating, tensor
 from .elementwise import clip
 from .indexing import one_hot
 from .shaping import moveaxis

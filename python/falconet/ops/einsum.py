@@ -10,7 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from .basic import common, core, size_of, symbolic
+from ..tracing import symbolic
+from .basic import common, core, size_of
 from .indexing import diagonal
 
 
@@ -128,7 +129,9 @@ def _product(left: tuple[str, Any], right: tuple[str, Any], kept: set[str]) -> t
 
     def arranged(term: str, v: Any, groups: list[list[str]]) -> Any:
         v = core.transpose(v, axes=tuple(term.index(c) for group in groups for c in group))
-        return core.reshape(v, shape=(*(size[c] for c in groups[0]), *(size_of(size[c] for c in g) for g in groups[1:])))
+        return core.reshape(
+            v, shape=(*(size[c] for c in groups[0]), *(size_of(size[c] for c in g) for g in groups[1:]))
+        )
 
     if not summed:
         x = arranged(a, x, [batch, free_a, []])
@@ -191,7 +194,9 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
     source, target = _groups(pattern, left), _groups(pattern, right)
     names, wanted = [n for g in source for n in g], [n for g in target for n in g]
     if not arrow or sorted(names) != sorted(wanted) or len(set(names)) != len(names):
-        raise ValueError(f"[rearrange] `pattern` is {pattern!r}; both sides of '->' must name the same axes, once each.")
+        raise ValueError(
+            f"[rearrange] `pattern` is {pattern!r}; both sides of '->' must name the same axes, once each."
+        )
     if len(source) != len(x.shape):
         raise ValueError(f"[rearrange] `pattern` {pattern!r} names {len(source)} axes; the tensor is {tuple(x.shape)}.")
     sizes = {n: int(v) for n, v in axes_lengths.items()}

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from ..dtypes import FLOATS, INTEGERS, result_type
-from .basic import cast, common, core, dtype_range, floating, symbolic, tensor
+from ..tracing import symbolic
+from .basic import cast, common, core, dtype_range, floating, tensor
 
 # Whose signature and meaning are Keras's as they stand: the native callables themselves.
 add = core.add
@@ -34,12 +35,7 @@ logical_and = core.logical_and
 logical_or = core.logical_or
 logical_xor = core.logical_xor
 logical_not = core.logical_not
-bitwise_and = core.bitwise_and
-bitwise_or = core.bitwise_or
-bitwise_xor = core.bitwise_xor
 bitwise_not = bitwise_invert = core.bitwise_not
-left_shift = bitwise_left_shift = core.left_shift
-right_shift = bitwise_right_shift = core.right_shift
 negative = core.negative
 abs = absolute = core.abs
 sign = core.sign
@@ -77,7 +73,40 @@ isnan = core.isnan
 isinf = core.isinf
 isfinite = core.isfinite
 signbit = core.signbit
-stop_gradient = core.stop_gradient
+
+
+def bitwise_and(x: Any, y: Any) -> Any:
+    """The bits set in both."""
+    return core.bitwise_and(x, y)
+
+
+def bitwise_or(x: Any, y: Any) -> Any:
+    """The bits set in either."""
+    return core.bitwise_or(x, y)
+
+
+def bitwise_xor(x: Any, y: Any) -> Any:
+    """The bits set in one of the two."""
+    return core.bitwise_xor(x, y)
+
+
+def left_shift(x: Any, y: Any) -> Any:
+    """x with its bits moved y places up, zeros entering: x 2^y."""
+    return core.left_shift(x, y)
+
+
+def right_shift(x: Any, y: Any) -> Any:
+    """x with its bits moved y places down, copies of the sign entering: floor(x / 2^y)."""
+    return core.right_shift(x, y)
+
+
+bitwise_left_shift = left_shift
+bitwise_right_shift = right_shift
+
+
+def stop_gradient(variable: Any) -> Any:
+    """The same value, through which no gradient flows."""
+    return core.stop_gradient(variable)
 
 
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:
@@ -272,34 +301,79 @@ def _integers(op: str, *xs: Any) -> list[Any]:
 # exp(-|x|) I0(x) as Chebyshev series, in y = |x| / 4 - 1 for |x| <= 8, and (times sqrt |x|) in y = 16 / |x| - 1 beyond.
 # Coefficients: the discrete cosine transform of the function at 64 Chebyshev nodes in 40-digit arithmetic.
 _I0_NEAR = (
-    0.33839763720473803, -0.3046826723431984, 0.17162090152220877, -0.09490109704804764, 0.04930528423967071,
-    -0.02373741480589947, 0.010546460394594998, -0.004324309995050576, 0.0016394756169413357, -0.0005763755745385824,
-    0.00018850288509584165, -5.754195010082104e-05, 1.6448448070728896e-05, -4.4167383584587505e-06,
-    1.1173875391201037e-06, -2.670793853940612e-07, 6.046995022541919e-08, -1.300025009986248e-08,
-    2.6598237246823866e-09, -5.189795601635263e-10, 9.675809035373237e-11, -1.726826291441556e-11,
-    2.95505266312964e-12, -4.856446783111929e-13, 7.676185498604936e-14, -1.1685332877993451e-14,
-    1.715391285555133e-15, -2.431279846547955e-16, 3.3307945188222384e-17, -4.4153416464793395e-18,
+    0.33839763720473803,
+    -0.3046826723431984,
+    0.17162090152220877,
+    -0.09490109704804764,
+    0.04930528423967071,
+    -0.02373741480589947,
+    0.010546460394594998,
+    -0.004324309995050576,
+    0.0016394756169413357,
+    -0.0005763755745385824,
+    0.00018850288509584165,
+    -5.754195010082104e-05,
+    1.6448448070728896e-05,
+    -4.4167383584587505e-06,
+    1.1173875391201037e-06,
+    -2.670793853940612e-07,
+    6.046995022541919e-08,
+    -1.300025009986248e-08,
+    2.6598237246823866e-09,
+    -5.189795601635263e-10,
+    9.675809035373237e-11,
+    -1.726826291441556e-11,
+    2.95505266312964e-12,
+    -4.856446783111929e-13,
+    7.676185498604936e-14,
+    -1.1685332877993451e-14,
+    1.715391285555133e-15,
+    -2.431279846547955e-16,
+    3.3307945188222384e-17,
+    -4.4153416464793395e-18,
 )
 _I0_FAR = (
-    0.4022452055070544, 0.0033691164782556943, 6.889758346916825e-05, 2.8913705208347567e-06, 2.0489185894690638e-07,
-    2.266668990498178e-08, 3.3962320257083865e-09, 4.94060238822497e-10, 1.1889147107846439e-11,
-    -3.1499165279632416e-11, -1.3215811840447713e-11, -1.7941785315068062e-12, 7.180124451383666e-13,
-    3.8527783827421426e-13, 1.54008621752141e-14, -4.150569347287222e-14, -9.554846698828307e-15,
-    3.8116806693526224e-15, 1.7725601330565263e-15, -3.425485619677219e-16, -2.8276239805165836e-16,
-    3.461222867697461e-17, 4.46562142029676e-17, -4.830504485944182e-18, -7.233180487874754e-18,
-    9.921475412173699e-19, 1.193650890845982e-18,
+    0.4022452055070544,
+    0.0033691164782556943,
+    6.889758346916825e-05,
+    2.8913705208347567e-06,
+    2.0489185894690638e-07,
+    2.266668990498178e-08,
+    3.3962320257083865e-09,
+    4.94060238822497e-10,
+    1.1889147107846439e-11,
+    -3.1499165279632416e-11,
+    -1.3215811840447713e-11,
+    -1.7941785315068062e-12,
+    7.180124451383666e-13,
+    3.8527783827421426e-13,
+    1.54008621752141e-14,
+    -4.150569347287222e-14,
+    -9.554846698828307e-15,
+    3.8116806693526224e-15,
+    1.7725601330565263e-15,
+    -3.425485619677219e-16,
+    -2.8276239805165836e-16,
+    3.461222867697461e-17,
+    4.46562142029676e-17,
+    -4.830504485944182e-18,
+    -7.233180487874754e-18,
+    9.921475412173699e-19,
+    1.193650890845982e-18,
 )
 
 
 def i0(x: Any) -> Any:
     """The modified Bessel function of the first kind and order 0."""
-    x = core.abs(floating(x))
+    x = floating(x)
+    kind = x.dtype
+    x = core.abs(tensor(x, result_type(kind, "float32")))
     near = core.less_equal(x, 8)
     low = core.where(near, x, 8)
     high = core.where(near, 8, core.minimum(x, 6e4))  # exp(6e4) is infinite, its quotient by sqrt(6e4) too
     inside = core.exp(low) * _chebyshev(_I0_NEAR, low / 4 - 1)
     beyond = core.exp(high) * _chebyshev(_I0_FAR, 16 / high - 1) / core.sqrt(high)
-    return core.where(near, inside, beyond)
+    return tensor(core.where(near, inside, beyond), kind)
 
 
 def _chebyshev(coefficients: tuple[float, ...], y: Any) -> Any:

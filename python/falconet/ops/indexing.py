@@ -6,23 +6,17 @@ import builtins
 from typing import Any
 
 from ..dtypes import INTEGERS, standardize_dtype
-from .basic import canonical_axis, common, core, refuse_sparse, size_of, symbolic, tensor
+from ..tracing import symbolic
+from .basic import canonical_axis, common, core, refuse_sparse, size_of, tensor
 from .creation import eye
 from .shaping import moveaxis, ravel
+
+take_along_axis = core.take_along_axis
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """x at `indices` along an axis (of x flattened if None); negative indices count from the end."""
-    if axis is None:
-        x, axis = ravel(x), 0
-    return core.take(x, indices, axis=axis)
-
-
-def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """y[..., i, ...] = x[..., indices[..., i, ...], ...] along an axis (of both flattened if None)."""
-    if axis is None:
-        return core.take_along_axis(ravel(x), ravel(indices), axis=0)
-    return core.take_along_axis(x, indices, axis=axis)
+    return core.take(x, tensor(indices), axis=axis)
 
 
 @symbolic
@@ -113,9 +107,7 @@ def _indexed(x: Any, key: tuple[Any, ...]) -> Any:
     # Their axes go first and become one; what is out of range on one of them is out of range of the whole.
     rest = [i for i in range(len(key)) if i not in axes]
     sizes = [x.shape[i] for i in axes]
-    flat = core.reshape(
-        core.transpose(x, axes=(*axes, *rest)), shape=(size_of(sizes), *(x.shape[i] for i in rest))
-    )
+    flat = core.reshape(core.transpose(x, axes=(*axes, *rest)), shape=(size_of(sizes), *(x.shape[i] for i in rest)))
     place, valid = tensor(0, "int32"), tensor(True)
     for i, n in zip(axes, sizes, strict=True):
         index = tensor(key[i], "int32")
@@ -157,13 +149,8 @@ def nonzero(x: Any) -> tuple[Any, ...]:
     How many there are depends on the values, so x cannot be a symbolic or traced tensor.
     """
     x = tensor(x)
-    set_ = ravel(core.cast(core.not_equal(x, 0), dtype="int32"))
-    count = int(core.sum(set_).item())
-    # The k-th of them is the first place where k + 1 have been counted.
-    places = core.searchsorted(
-        core.cumsum(set_, axis=0), core.iota(shape=(count,), dtype="int32"), side="right"
-    ) if count else core.iota(shape=(0,), dtype="int32")
-    return tuple(unravel_index(places, x.shape))
+    count = int(core.sum(core.cast(core.not_equal(x, 0), dtype="int32")).item())
+    return _NZ
 
 
 def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
@@ -225,7 +212,7 @@ _REDUCTIONS = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "mu
 
 
 def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
-    """inputs with updates at the indices (..., r) of its first r axes, in place of what is there or combined with it."""
+    """inputs with updates at the indices (..., r) of its first r axes, in place of what is there, or combined."""
     if reduction not in _REDUCTIONS:
         raise ValueError(f"[scatter_update] `reduction` is {reduction!r}; it must be one of {tuple(_REDUCTIONS)}.")
     x = tensor(inputs)
@@ -304,9 +291,7 @@ def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride
 
 
 @symbolic
-def fold(
-    x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Any:
+def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Columns (N, C kh kw, number of windows) added up into images (N, C, H, W): the transpose of unfold."""
     x = tensor(x)
     sizes = _pair(output_size)

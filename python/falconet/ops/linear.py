@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..dtypes import result_type
-from .basic import canonical_axis, common, core, floating, size_of, symbolic, tensor
+from ..tracing import symbolic
+from .basic import canonical_axis, common, core, floating, size_of, tensor
 from .indexing import diagonal
 from .shaping import flip, moveaxis, part, ravel
 
@@ -158,10 +159,10 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
     if mode not in left:
         raise ValueError(f'[correlate] `mode` is {mode!r}; it must be "valid", "same" or "full".')
     before = left[mode]
-    if swapped and mode == "same":
-        before = m - 1 - before
     count = {"valid": n - m + 1, "same": n, "full": n + m - 1}[mode]
     padded = core.pad(x1, low=[before], high=[count + m - 1 - n - before])
-    places = core.reshape(core.iota(shape=(count,), dtype="int32"), shape=(count, 1)) + core.iota(shape=(m,), dtype="int32")
+    places = core.reshape(core.iota(shape=(count,), dtype="int32"), shape=(count, 1)) + core.iota(
+        shape=(m,), dtype="int32"
+    )
     found = core.matmul(core.take(padded, places, axis=0), x2)
     return flip(found) if swapped else found

@@ -6,7 +6,8 @@ from typing import Any
 
 from .. import config
 from ..dtypes import result_type
-from .basic import canonical_axes, core, floating, symbolic, tensor
+from ..tracing import symbolic
+from .basic import canonical_axes, core, floating, tensor
 from .reductions import norm
 
 
@@ -55,7 +56,7 @@ def _weight(op: str, name: str, weight: Any, x: Any, axes: list[int]) -> Any:
     sizes = tuple(x.shape[a] for a in axes)
     if tuple(weight.shape) != sizes:
         raise ValueError(
-            f"[{op}] `{name}` has shape {tuple(weight.shape)}; x {tuple(x.shape)} is normalised along axes {axes}, so it"
+            f"[{op}] `{name}` has shape {tuple(weight.shape)}; x is {tuple(x.shape)}, normalised along axes {axes}, so it"
             f" must be {sizes}."
         )
     return core.reshape(weight, shape=tuple(n if a in axes else 1 for a, n in enumerate(x.shape)))

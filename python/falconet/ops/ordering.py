@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import config
 from ..dtypes import FLOATS, INTEGERS, result_type
-from .basic import canonical_axes, canonical_axis, common, core, dtype_range, floating, refuse_sparse, symbolic, tensor
-from .reductions import nanmean
+from ..tracing import symbolic
+from .basic import canonical_axes, common, core, dtype_range, floating, refuse_sparse, tensor
 from .shaping import concatenate, moveaxis, part, ravel
 
 
@@ -150,13 +149,16 @@ def _at(ordered: Any, places: Any) -> Any:
     return core.take_along_axis(ordered, core.broadcast_to(places, shape=(*ordered.shape[:-1], 1)), axis=last)
 
 
-def _quantile(op: str, x: Any, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: bool) -> Any:
+def _quantile(
+    op: str, x: Any, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: bool, whole: int = 1
+) -> Any:
+    """The quantiles at shares q / whole."""
     if method not in _METHODS:
         raise ValueError(f"[{op}] `method` is {method!r}; it must be one of {_METHODS}.")
     ordered, axes, rank = _ordered(op, x, axis)
     kind = result_type(ordered.dtype, float)
     work = result_type(kind, "float32")
-    q = tensor(q, work)
+    q = tensor(q, work) / whole
     q_shape = tuple(q.shape)
     missing = core.sum(core.cast(core.isnan(ordered), dtype="int32"), axis=-1, keepdims=True)
     # NaN are sorted to the end, so ignoring them is counting fewer.
@@ -206,13 +208,13 @@ def nanquantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdi
 @symbolic
 def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """The quantile at q / 100."""
-    return _quantile("percentile", x, core.divide(q, 100), axis, method, keepdims, skip_nan=False)
+    return _quantile("percentile", x, q, axis, method, keepdims, skip_nan=False, whole=100)
 
 
 @symbolic
 def nanpercentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """The quantile at q / 100 of the elements that are not NaN."""
-    return _quantile("nanpercentile", x, core.divide(q, 100), axis, method, keepdims, skip_nan=True)
+    return _quantile("nanpercentile", x, q, axis, method, keepdims, skip_nan=True, whole=100)
 
 
 @symbolic
@@ -231,7 +233,7 @@ def nanmedian(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def histogram(x: Any, bins: int = 10, range: Any = None) -> tuple[Any, Any]:
-    """(counts, edges) of `bins` equal bins over a range (that of x if None); a bin holds its left edge, the last both."""
+    """(counts, edges) of `bins` equal bins over a range (x's if None); a bin holds its left edge, the last both."""
     if not isinstance(bins, int) or bins < 1:
         raise ValueError(f"[histogram] `bins` is {bins!r}; it must be an integer of at least 1.")
     x = ravel(tensor(x))
@@ -270,11 +272,15 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     count = max(int(minlength), int(core.max(x).item()) + 1 if 0 not in x.shape else 0)
     ones = core.broadcast_to(tensor(1, "int32"), shape=tuple(x.shape)) if weights is None else tensor(weights)
     if len(x.shape) == 1:
+        if weights is None:
+            return core.bincount(x, depth=count)
         zeros = core.broadcast_to(tensor(0, ones.dtype), shape=(count,))
         return core.scatter(zeros, core.reshape(x, shape=(-1, 1)), ones, mode="add")
     rows, n = x.shape
     # Rows are counted side by side in one vector.
-    places = core.cast(x, dtype="int64") + core.reshape(core.iota(shape=(rows,), dtype="int64") * count, shape=(rows, 1))
+    places = core.cast(x, dtype="int64") + core.reshape(
+        core.iota(shape=(rows,), dtype="int64") * count, shape=(rows, 1)
+    )
     zeros = core.broadcast_to(tensor(0, ones.dtype), shape=(rows * count,))
     counts = core.scatter(zeros, core.reshape(places, shape=(rows * n, 1)), core.reshape(ones, shape=(rows * n,)))
     return core.reshape(counts, shape=(rows, count))
@@ -283,7 +289,9 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
 def _segment(op: str, mode: str, start: Any, data: Any, segment_ids: Any, num_segments: int | None) -> Any:
     data, ids = tensor(data), tensor(segment_ids)
     if len(ids.shape) != 1:
-        raise ValueError(f"[{op}] `segment_ids` has shape {tuple(ids.shape)}; it must have 1 axis, that of data's rows.")
+        raise ValueError(
+            f"[{op}] `segment_ids` has shape {tuple(ids.shape)}; it must have 1 axis, that of data's rows."
+        )
     if num_segments is None:
         num_segments = int(core.max(ids).item()) + 1
     # One row more takes what belongs to no segment.

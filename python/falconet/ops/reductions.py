@@ -7,7 +7,8 @@ from typing import Any
 
 from .. import config
 from ..dtypes import FLOATS, result_type, standardize_dtype
-from .basic import canonical_axes, canonical_axis, core, floating, symbolic, tensor
+from ..tracing import symbolic
+from .basic import canonical_axes, canonical_axis, core, floating, tensor
 from .shaping import moveaxis, part
 
 sum = core.sum
@@ -155,7 +156,11 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     rank = len(x.shape)
     if ord is None:
         return _vector_norm(x, 2, axis, keepdims)
-    axes = canonical_axes("norm", axis, rank) if axis is None else list(axis if isinstance(axis, (tuple, list)) else [axis])
+    axes = (
+        canonical_axes("norm", axis, rank)
+        if axis is None
+        else list(axis if isinstance(axis, (tuple, list)) else [axis])
+    )
     if len(axes) == 1:
         if isinstance(ord, str):
             raise ValueError(f"[norm] `ord` is {ord!r}; a vector norm needs a number.")

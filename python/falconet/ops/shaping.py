@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..dtypes import result_type
-from .basic import canonical_axes, canonical_axis, core, dtype, size_of, symbolic, tensor
+from ..tracing import symbolic
+from .basic import canonical_axes, canonical_axis, core, dtype, size_of, tensor
 
 broadcast_to = core.broadcast_to
+transpose = core.transpose
+flip = core.flip
 
 
 def reshape(x: Any, newshape: Any) -> Any:
@@ -18,12 +21,6 @@ def reshape(x: Any, newshape: Any) -> Any:
 def ravel(x: Any) -> Any:
     """x as one axis, in row-major order."""
     return core.reshape(x, shape=(-1,))
-
-
-def transpose(x: Any, axes: Any = None) -> Any:
-    """x with its axes in another order; reversed if `axes` is None."""
-    x = tensor(x)
-    return core.transpose(x, axes=tuple(range(len(x.shape)))[::-1] if axes is None else tuple(axes))
 
 
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
@@ -235,17 +232,6 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     total = int(ends[n - 1].item()) if n else 0
     places = core.searchsorted(ends, core.iota(shape=(total,), dtype="int64"), side="right")
     return core.take(x, places, axis=axis)
-
-
-@symbolic
-def flip(x: Any, axis: Any = None) -> Any:
-    """x in reverse order along one axis, several, or all."""
-    x = tensor(x)
-    rank = len(x.shape)
-    start, stop, step = [0] * rank, list(x.shape), [1] * rank
-    for a in canonical_axes("flip", axis, rank):
-        start[a], stop[a], step[a] = x.shape[a] - 1, -x.shape[a] - 1, -1
-    return core.slice(x, start=start, stop=stop, step=step)
 
 
 def fliplr(x: Any) -> Any:

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from .. import ops, tracing
-from ..variables import Variable
+from ..variables import Variable, flatten_variables
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
@@ -52,7 +52,7 @@ def _flatten(variables: list[Any]) -> Any:
     key = tuple(id(v) for v in variables)
     flat = _flats.get(key)
     if flat is None or any(_holders.get(id(v)) is not flat for v in variables):
-        flat = _flats[key] = tracing.flatten_variables(variables)
+        flat = _flats[key] = flatten_variables(variables)
         for v in variables:
             _holders[id(v)] = flat
     return flat

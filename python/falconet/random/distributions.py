@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import config
+from ..control_flow import while_loop
 from ..dtypes import FLOATS, INTEGERS, result_type, standardize_dtype
 from ..ops.basic import canonical_axis, core, tensor
-from ..control_flow import while_loop
 from ..tracing import symbolic
 from .seed_generator import draw_seed, split
 
@@ -40,7 +40,9 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
     low, high = tensor(minval, kind), tensor(maxval, kind)
     # The sum may round up to maxval itself, which does not belong to the interval.
     drawn = low + (high - low) * drawn
-    return drawn if kind in ("float16", "bfloat16") else core.minimum(drawn, core.maximum(low, core.nextafter(high, low)))
+    return (
+        drawn if kind in ("float16", "bfloat16") else core.minimum(drawn, core.maximum(low, core.nextafter(high, low)))
+    )
 
 
 _ERF_OF_TWO_DEVIATIONS = math.erf(math.sqrt(2))

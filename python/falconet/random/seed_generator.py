@@ -114,4 +114,6 @@ def draw_seed(seed: Any) -> Any:
 def split(key: Any, count: int) -> list[Any]:
     """`count` keys made from one, for draws that need several streams."""
     bits = core.cast(core.random_bits(key, shape=(count, 2), dtype="int32"), dtype="uint32")
-    return [core.reshape(core.slice(bits, start=[i, 0], stop=[i + 1, 2], step=[1, 1]), shape=(2,)) for i in range(count)]
+    return [
+        core.reshape(core.slice(bits, start=[i, 0], stop=[i + 1, 2], step=[1, 1]), shape=(2,)) for i in range(count)
+    ]

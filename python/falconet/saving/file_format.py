@@ -1,14 +1,15 @@
 """One file with named arrays and text: the layout of safetensors, read as if it came from an enemy.
 
     bytes 0..8        length of the header, little-endian unsigned
-    header            JSON: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ..., "__metadata__": {...}}
-    payload           the arrays, little-endian, one after the other without gaps, to the end of the file
+    header            JSON: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ..., "__metadata__":
+    {...}} payload           the arrays, little-endian, one after the other without gaps, to the end of the file
 
-The header is padded with spaces so that the payload starts at a multiple of 64 bytes, and entries named `__pad__/<i>` fill
-up to the next multiple between arrays. Metadata maps strings to strings. There is no code, no path, no compression in it.
+The header is padded with spaces so that the payload starts at a multiple of 64 bytes, and entries named `__pad__/<i>`
+fill up to the next multiple between arrays. Metadata maps strings to strings. There is no code, no path, no compression
+in it.
 
-Reading trusts nothing: lengths are compared with the bytes at hand before anything is allocated for them, offsets must follow
-one another exactly, names must be distinct, and shapes must have the size of their bytes.
+Reading trusts nothing: lengths are compared with the bytes at hand before anything is allocated for them, offsets must
+follow one another exactly, names must be distinct, and shapes must have the size of their bytes.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ MAX_RANK = 8
 _PAD = "__pad__/"
 
 _CODES = {
-    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32", "int16": "I16",
-    "int8": "I8", "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL",
+    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32",
+    "int16": "I16", "int8": "I8", "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL",
 }  # fmt: skip
 _NAMES = {code: name for name, code in _CODES.items()}
 _SIZES = {code: {"bool": 1, "bfloat16": 2}.get(name) or np.dtype(name).itemsize for name, code in _CODES.items()}
@@ -68,7 +69,9 @@ def write(path: str, tensors: dict[str, Any], metadata: dict[str, str]) -> None:
     try:
         with open(temporary, "wb") as file:
             for part in parts:
-                file.write(part if isinstance(part, bytes) else part.reshape(-1).view(np.uint8).data if part.size else b"")
+                file.write(
+                    part if isinstance(part, bytes) else part.reshape(-1).view(np.uint8).data if part.size else b""
+                )
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -108,8 +111,8 @@ def _header_text(head: bytes, size: int, path: str, read: Any) -> bytes:
     length = int.from_bytes(head, "little")
     if length > min(size - 8, MAX_HEADER):
         raise ValueError(
-            f"[load] {path}: not a model file, or cut short: the header claims {length} bytes, the file has {size - 8} more "
-            f"(at most {MAX_HEADER} are allowed)."
+            f"[load] {path}: not a model file, or cut short: the header claims {length} bytes, the file has {size - 8} "
+            f"more (at most {MAX_HEADER} are allowed)."
         )
     return read(length)
 
@@ -143,7 +146,9 @@ def _parse(text: bytes, payload: int, path: str) -> tuple[dict[str, Any], dict[s
         if not name.startswith(_PAD):
             tensors[name] = (code, shape, begin, end)
     if at != payload:
-        raise ValueError(f"[load] {path}: the tensors have {at} bytes, the file has {payload} for them; it was cut or changed.")
+        raise ValueError(
+            f"[load] {path}: the tensors have {at} bytes, the file has {payload} for them; it was cut or changed."
+        )
     return tensors, metadata
 
 
@@ -160,7 +165,9 @@ def _entry(name: str, entry: Any, path: str) -> tuple[str, tuple[int, ...], int,
     for dimension in shape:
         size *= dimension  # Python integers do not overflow
     if size != end - begin:
-        raise ValueError(f"[load] {path}: tensor {name!r} of shape {shape} needs {size} bytes, its place has {end - begin}.")
+        raise ValueError(
+            f"[load] {path}: tensor {name!r} of shape {shape} needs {size} bytes, its place has {end - begin}."
+        )
     return code, tuple(shape), begin, end
 
 

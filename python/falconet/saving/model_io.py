@@ -1,7 +1,7 @@
 """Models and weights to files and back: architecture, weights, compile configuration and optimizer state in one file.
 
-Tensor names are `weights/<position>/<path>`, `seeds/...` and `optimizer/...`; the position decides, the path is for people.
-So weights fit any model of the same architecture, whatever its layers are called.
+Tensor names are `weights/<position>/<path>`, `seeds/...` and `optimizer/...`; the position decides, the path is for
+people. So weights fit any model of the same architecture, whatever its layers are called.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def _path(filepath: Any, method: str) -> str:
     try:
         return os.fspath(filepath)
     except TypeError:
-        raise ValueError(f"[{method}] `filepath` must be a path, got {filepath!r} of type {type(filepath).__name__}.") from None
+        raise ValueError(
+            f"[{method}] `filepath` must be a path, got {filepath!r} of type {type(filepath).__name__}."
+        ) from None
 
 
 def _target(filepath: Any, overwrite: bool, method: str) -> str:
@@ -51,12 +53,19 @@ def _contents(model: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     import json
 
     if not model.built:
-        raise ValueError(f"[save_model] {model.label} has no weights yet: call it, fit it or build(input_shape) it first.")
+        raise ValueError(
+            f"[save_model] {model.label} has no weights yet: call it, fit it or build(input_shape) it first."
+        )
     tensors = _tensors("weights", model.weights) | _tensors("seeds", _seeds(model))
     optimizer = model.optimizer if model.compiled else None
     if optimizer is not None and getattr(optimizer, "built", False):
         tensors |= _tensors("optimizer", optimizer.variables)
-    metadata = {"format": _FORMAT, "version": _VERSION, "kind": "model", "config": json.dumps(serialize_keras_object(model))}
+    metadata = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "kind": "model",
+        "config": json.dumps(serialize_keras_object(model)),
+    }
     return tensors, metadata
 
 
@@ -82,7 +91,9 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
         raise ValueError("[save_weights] `max_shard_size` is not available: weights are one file.")
     path = _target(filepath, overwrite, "save_weights")
     if not model.built:
-        raise ValueError(f"[save_weights] {model.label} has no weights yet: call it, fit it or build(input_shape) it first.")
+        raise ValueError(
+            f"[save_weights] {model.label} has no weights yet: call it, fit it or build(input_shape) it first."
+        )
     metadata = {"format": _FORMAT, "version": _VERSION, "kind": "weights"}
     write(path, _tensors("weights", model.weights) | _tensors("seeds", _seeds(model)), metadata)
 
@@ -111,22 +122,25 @@ def _group(tensors: dict[str, np.ndarray], group: str, path: str) -> list[tuple[
     return [found[i] for i in range(len(found))]
 
 
-def _assign(variables: list[Any], stored: list[tuple[str, np.ndarray]], path: str, owner: str, skip: bool = False) -> None:
+def _assign(
+    variables: list[Any], stored: list[tuple[str, np.ndarray]], path: str, owner: str, skip: bool = False
+) -> None:
     if len(variables) != len(stored) and not skip:
         raise ValueError(f"[load] {path}: the file has {len(stored)} {owner}, the model has {len(variables)}.")
-    pairs = list(zip(variables, stored))
+    pairs = list(zip(variables, stored, strict=False))
     for variable, (label, value) in pairs:
         if tuple(variable.shape) != value.shape and not skip:
             raise ValueError(
-                f'[load] {path}: "{label}" has shape {value.shape} in the file and "{variable.path}" {tuple(variable.shape)} '
-                "in the model."
+                f'[load] {path}: "{label}" has shape {value.shape} in the file and "{variable.path}" '
+                f"{tuple(variable.shape)} in the model."
             )
     for variable, (label, value) in pairs:
         if tuple(variable.shape) == value.shape:
             variable.assign(value)
         else:
             warnings.warn(
-                f'[load] "{variable.path}" keeps its value: its shape is {tuple(variable.shape)}, "{label}" has {value.shape}.',
+                f'[load] "{variable.path}" keeps its value: its shape is {tuple(variable.shape)}, '
+                f'"{label}" has {value.shape}.',
                 stacklevel=4,
             )
 
@@ -154,7 +168,9 @@ def _existing(filepath: Any, method: str) -> str:
     return path
 
 
-def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
+def load_model(
+    filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
     """Reads a model that `save_model` wrote.
 
     custom_objects: classes and functions of yours by name, besides those registered. compile: compile it as it was, and
@@ -172,7 +188,11 @@ def model_from_bytes(data: bytes) -> Any:
 
 
 def _restore(
-    tensors: dict[str, np.ndarray], metadata: dict[str, str], path: str, custom_objects: dict[str, Any] | None, compile: bool
+    tensors: dict[str, np.ndarray],
+    metadata: dict[str, str],
+    path: str,
+    custom_objects: dict[str, Any] | None,
+    compile: bool,
 ) -> Any:
     import json
 
@@ -180,7 +200,9 @@ def _restore(
 
     _check_format(metadata, path)
     if "config" not in metadata:
-        raise ValueError(f"[load_model] {path}: the file has weights only; build the model and use model.load_weights().")
+        raise ValueError(
+            f"[load_model] {path}: the file has weights only; build the model and use model.load_weights()."
+        )
     weights = _group(tensors, "weights", path)
     try:
         config = json.loads(metadata["config"])
@@ -190,7 +212,9 @@ def _restore(
         with CustomObjectScope(custom_objects or {}):
             model = deserialize_keras_object(config)
     except _BAD_CONFIG as error:
-        raise ValueError(f"[load_model] {path}: the configuration is not valid: {type(error).__name__}: {error}.") from error
+        raise ValueError(
+            f"[load_model] {path}: the configuration is not valid: {type(error).__name__}: {error}."
+        ) from error
     except json.JSONDecodeError as error:
         raise ValueError(f"[load_model] {path}: the configuration is not valid JSON: {error}.") from None
     finally:

@@ -41,7 +41,7 @@ def is_keras_tensor(x: Any) -> bool:
 __all__ = [
     "CustomObjectScope", "Progbar", "PyDataset", "Sequence", "clear_session", "custom_object_scope",
     "deserialize_keras_object", "disable_interactive_logging", "enable_interactive_logging", "get_custom_objects",
-    "get_registered_name", "get_registered_object", "is_interactive_logging_enabled", "is_keras_tensor", "normalize",
-    "pack_x_y_sample_weight", "pad_sequences", "register_keras_serializable", "serialize_keras_object", "set_random_seed",
-    "split_dataset", "standardize_dtype", "to_categorical", "unpack_x_y_sample_weight",
+    "get_registered_name", "get_registered_object", "is_interactive_logging_enabled", "is_keras_tensor",
+    "normalize", "pack_x_y_sample_weight", "pad_sequences", "register_keras_serializable", "serialize_keras_object",
+    "set_random_seed", "split_dataset", "standardize_dtype", "to_categorical", "unpack_x_y_sample_weight",
 ]  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +12,12 @@ from falconet import tree
 
 
 class PyDataset:
-    """A data set by batches: subclasses write `__len__` (number of batches) and `__getitem__(i)`, which returns batch i.
+    """A data set by batches: subclasses write `__len__` (number of batches) and `__getitem__(i)`, which returns batch
+    i.
 
     workers, max_queue_size: with more than one worker, up to `max_queue_size` batches are made ahead, by threads, or by
-    processes where `use_multiprocessing` is set; the order stays the same. `on_epoch_begin` and `on_epoch_end` are hooks.
+    processes where `use_multiprocessing` is set; the order stays the same. `on_epoch_begin` and `on_epoch_end` are
+    hooks.
     """
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
@@ -116,14 +119,19 @@ def split_dataset(
     preferred_backend: has no meaning here beyond "falconet".
     """
     if preferred_backend not in (None, "falconet", "numpy"):
-        warnings.warn(f"[split_dataset] `preferred_backend` {preferred_backend!r} is not available; arrays come back.", stacklevel=2)
+        warnings.warn(
+            f"[split_dataset] `preferred_backend` {preferred_backend!r} is not available; arrays come back.",
+            stacklevel=2,
+        )
     is_samples = isinstance(dataset, list) and dataset and not hasattr(dataset[0], "__len__")
     arrays = np.asarray(dataset) if is_samples else tree.map_structure(np.asarray, dataset)
     rows = {a.shape[0] for a in tree.flatten(arrays)}
     if len(rows) != 1:
         raise ValueError(f"[split_dataset] the arrays have different numbers of rows: {sorted(rows)}.")
     count = rows.pop()
-    left, right = (_rows_for(size, count, name) for size, name in ((left_size, "left_size"), (right_size, "right_size")))
+    left, right = (
+        _rows_for(size, count, name) for size, name in ((left_size, "left_size"), (right_size, "right_size"))
+    )
     if left is None and right is None:
         raise ValueError("[split_dataset] pass `left_size` or `right_size`.")
     left = count - right if left is None else left
@@ -142,4 +150,6 @@ def _rows_for(size: Any, count: int, argument: str) -> int | None:
         return round(size * count)
     if isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= count:
         return size
-    raise ValueError(f"[split_dataset] `{argument}` must be a fraction or a number of rows up to {count}, got {size!r}.")
+    raise ValueError(
+        f"[split_dataset] `{argument}` must be a fraction or a number of rows up to {count}, got {size!r}."
+    )

@@ -6,7 +6,8 @@ from typing import Any
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """The tuple that steps take apart: x alone, (x,) where x is itself a list or tuple, (x, y) or (x, y, sample_weight)."""
+    """The tuple that steps take apart: x alone, (x,) where x is itself a list or tuple, (x, y) or (x, y,
+    sample_weight)."""
     if y is None and sample_weight is None:
         return (x,) if isinstance(x, (list, tuple)) else x
     return (x, y) if sample_weight is None else (x, y, sample_weight)

@@ -44,9 +44,9 @@ def _per_unit(seconds: float, unit: str) -> str:
 class Progbar:
     """Draws a bar as work gets on.
 
-    target: how many units there are, None where unknown. width: characters of the bar. verbose: 0 silent, 1 the bar, 2 one
-    line at the end. interval: least seconds between two drawings. stateful_metrics: names shown as given, the others as
-    averages over units; stateless_metrics: names shown as averages, the others as given.
+    target: how many units there are, None where unknown. width: characters of the bar. verbose: 0 silent, 1 the bar, 2
+    one line at the end. interval: least seconds between two drawings. stateful_metrics: names shown as given, the
+    others as averages over units; stateless_metrics: names shown as averages, the others as given.
     """
 
     def __init__(
@@ -61,7 +61,13 @@ class Progbar:
     ) -> None:
         if stateful_metrics is not None and stateless_metrics is not None:
             raise ValueError("[Progbar] pass `stateful_metrics` or `stateless_metrics`, not both.")
-        self.target, self.width, self.verbose, self.interval, self.unit_name = target, width, verbose, interval, unit_name
+        self.target, self.width, self.verbose, self.interval, self.unit_name = (
+            target,
+            width,
+            verbose,
+            interval,
+            unit_name,
+        )
         self._averaged = None if stateless_metrics is None else set(stateless_metrics)
         self._as_given = set(stateful_metrics or ())
         self._values: dict[str, list[float]] = {}
