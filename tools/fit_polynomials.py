@@ -145,7 +145,7 @@ def literal(value, kind):
 def main():
     print("// Coefficients, constant first, of the polynomials h in math_f32.h, math_f64.h and math_wide.h. Printed by")
     print("// tools/fit_polynomials.py, which tells how they were fitted and what the errors mean.")
-    print("#pragma once\n\nnamespace falconet::FALCONET_ISA {\n")
+    print("#pragma once\n\n// clang-format off\nnamespace falconet::FALCONET_ISA {\n")
     for name, kind, degree, low, high, h, x_low, x_high, formula, f, words in ROWS:
         coefficients = fit(h, low, high, degree, kind)
         error = worst(lambda x: formula(x, lambda t: polyval(coefficients[::-1], t)), f, x_low, x_high)

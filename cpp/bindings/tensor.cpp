@@ -75,7 +75,7 @@ std::vector<Concrete> run_below(size_t tapes, const OpDef& op, const Attrs& attr
   while (tapes > 0) {
     Tape* tape = c.tapes[--tapes];
     for (const Concrete& x : inputs) {
-      if (tape->watches(x)) return tape->apply(op, attrs, inputs);
+      if (tape->watches(x)) return tape->compute(op, attrs, inputs);
     }
   }
   std::vector<Array> arrays;

@@ -31,6 +31,38 @@ ValueId source_in(const std::shared_ptr<Trace>& trace, py::handle object) {
   return id_in(trace, object, "sources");
 }
 
+// A Python function that gives gradients: traced along where its operands are, computed at once under a tape.
+struct PyGradient : Callback {
+  explicit PyGradient(py::object fn) : rule(std::move(fn)) {}
+  ~PyGradient() override {
+    if (!Py_IsInitialized()) {
+      rule.release();
+      return;
+    }
+    py::gil_scoped_acquire gil;
+    rule = py::object();
+  }
+  std::vector<int32_t> gradient(Emitter& e, const std::vector<int32_t>& dys) const override {
+    py::tuple arguments(dys.size());
+    const std::shared_ptr<Trace> trace = context().trace;
+    Tape* tape = dynamic_cast<Tape*>(&e);
+    for (size_t i = 0; i < dys.size(); ++i) arguments[i] = tape ? wrap(tape->computed(dys[i])) : wrap(trace, dys[i]);
+    std::vector<int32_t> found;
+    for (py::handle h : rule(*arguments)) {
+      if (h.is_none()) {
+        found.push_back(kNoValue);
+      } else if (tape) {
+        const Operand o = as_operand(h.ptr(), "custom_gradient", "gradient");
+        found.push_back(tape->known(concrete(o, DType::float32)));
+      } else {
+        found.push_back(id_in(trace, h, "gradient"));
+      }
+    }
+    return found;
+  }
+  py::object rule;
+};
+
 class PyTape {
  public:
   PyTape(bool persistent, bool watch_variables) : persistent_(persistent), watch_variables_(watch_variables) {}
@@ -168,6 +200,33 @@ void bind_trace(py::module_& m) {
       });
   m.def("tape_active", [] { return !context().tapes.empty() && !context().paused; });
   m.def("in_trace", [] { return context().trace != nullptr; });
+  m.def("with_gradient", [](const py::list& outputs, const py::list& sources, py::object rule) {
+    const OpDef& marked = op("with_gradient");
+    Attrs attrs{std::shared_ptr<const Callback>(std::make_shared<PyGradient>(std::move(rule))), static_cast<int64_t>(outputs.size())};
+    py::list results;
+    const std::shared_ptr<Trace> trace = context().trace;
+    bool traced = false;
+    for (const py::list* list : {&outputs, &sources}) {
+      for (py::handle h : *list) {
+        const Tensor* t = as_tensor(h.ptr());
+        traced |= t && t->traced();
+      }
+    }
+    if (traced) {
+      std::vector<ValueId> ids;
+      for (const py::list* list : {&outputs, &sources}) {
+        for (py::handle h : *list) ids.push_back(id_in(trace, h, "custom_gradient"));
+      }
+      for (ValueId v : Emitter(trace->graph).apply(marked, attrs, ids)) results.append(wrap(trace, v));
+      return results;
+    }
+    std::vector<Concrete> inputs;
+    for (const py::list* list : {&outputs, &sources}) {
+      for (py::handle h : *list) inputs.push_back(concrete(as_operand(h.ptr(), "custom_gradient", "x"), DType::float32));
+    }
+    for (Concrete& y : run_below(context().tapes.size(), marked, attrs, inputs)) results.append(wrap(std::move(y)));
+    return results;
+  }, py::arg("outputs"), py::arg("sources"), py::arg("rule"), "Outputs as they are, whose gradient is rule(*dys), one for each source.");
   m.def("gradients", [](const py::list& ys, const py::list& xs, const py::object& dys) {
     const std::shared_ptr<Trace> trace = context().trace;
     if (!trace) fail("[gradients] needs a trace; outside one use GradientTape");

@@ -15,9 +15,13 @@ class Graph;
 
 using Ints = std::vector<int64_t>;
 
+class Emitter;
+
 // What only lives in this process and is never saved: a user's gradient function.
 struct Callback {
   virtual ~Callback() = default;
+  // The gradients of the sources, given those of the outputs; values of the emitter's graph.
+  virtual std::vector<int32_t> gradient(Emitter& e, const std::vector<int32_t>& dys) const = 0;
 };
 
 // std::monostate: None.

@@ -28,8 +28,9 @@ class Emitter {
   }
   ValueId operator()(std::string_view name, std::vector<ValueId> inputs, Attrs attrs = {});
 
-  const Spec& spec(ValueId v) const { return graph.spec(v); }
-  const Shape& shape(ValueId v) const { return graph.spec(v).shape; }
+  // By value: emitting moves the graph's own.
+  Spec spec(ValueId v) const { return graph.spec(v); }
+  Shape shape(ValueId v) const { return graph.spec(v).shape; }
   DType dtype(ValueId v) const { return graph.spec(v).dtype; }
 
   ValueId add(ValueId a, ValueId b) { return (*this)("add", {a, b}); }

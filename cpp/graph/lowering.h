@@ -47,6 +47,12 @@ class TileEmitter {
   virtual int convert(int a, DType from, DType to) = 0;
 };
 
+// A body of a loop or branch, laid out as a plan of its own.
+struct SubPlan {
+  virtual ~SubPlan() = default;
+  virtual void run(const void* const* inputs, void* const* outputs) const = 0;
+};
+
 class Lowering {
  public:
   Lowering(const Graph& graph, const Node& node, const Kernels& kernels, int threads)
@@ -90,6 +96,7 @@ class Lowering {
   virtual void attach_epilogue(GemmArgs& args) = 0;
   // Whether input i is made inside output 0 already (see OpDef::place_inputs).
   virtual bool in_place(int i) const = 0;
+  virtual const SubPlan* sub_plan(const Graph& body) = 0;
   // An int32 that kernels set to nonzero on an index out of range; the plan turns it into an error naming the node.
   virtual int32_t* index_error() = 0;
 

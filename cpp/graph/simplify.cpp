@@ -3,6 +3,8 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "graph/emit.h"
+
 namespace falconet {
 
 namespace {
@@ -52,6 +54,12 @@ class Simplifier {
       map_[n.output()] = same;
       return;
     }
+    if (n.op->tail >= 0 && to_->spec(inputs[0]).size() == from_.spec(n.output()).size() && to_->spec(inputs[0]).size() > 0) {
+      // A reduction over axes of one element only takes the axes away.
+      const Shape& shape = from_.spec(n.output()).shape;
+      map_[n.output()] = Emitter(*to_).reshape(inputs[0], shape);
+      return;
+    }
     if (n.op->takes_epilogue) fold_transpositions(inputs, attrs);
     if (n.op->pointwise) drop_broadcasts(n, inputs);
     // The same op on the same values once.
@@ -74,6 +82,9 @@ class Simplifier {
 
   // A value that the node merely repeats.
   ValueId already(const Node& n, const std::vector<ValueId>& inputs) const {
+    static const OpDef *mul = &op("multiply"), *div = &op("divide");
+    if ((n.op == mul || n.op == div) && is_one(inputs[1]) && to_->spec(inputs[0]) == from_.spec(n.output())) return inputs[0];
+    if (n.op == mul && is_one(inputs[0]) && to_->spec(inputs[1]) == from_.spec(n.output())) return inputs[1];
     if (inputs.size() != 1) return kNoValue;
     static const OpDef *cast = &op("cast"), *reshape = &op("reshape"), *stop = &op("stop_gradient"), *broadcast = &op("broadcast_to");
     const Spec &in = to_->spec(inputs[0]), &out = from_.spec(n.output());
@@ -84,6 +95,12 @@ class Simplifier {
       if (to_->spec(origin) == out) return origin;
     }
     return kNoValue;
+  }
+
+  bool is_one(ValueId v) const {
+    const Node* n = &to_->producer(v);
+    if (n->op == &op("broadcast_to")) n = &to_->producer(n->inputs[0]);
+    return n->constant.buffer && n->constant.spec.size() == 1 && read_scalar(n->constant.data(), n->constant.spec.dtype) == 1;
   }
 
   // gemm(transpose(a), b) = gemm(a, b) with the flag turned, where only the last two axes change places.

@@ -1,4 +1,5 @@
-// Where extrema are: int32 positions along one axis (or in x seen flat). The first of equals; NaN counts as the extremum.
+// Where extrema are: int32 positions along one axis (or in x seen flat). The first of equals; NaN counts as the
+// extremum.
 #include "ops/tools.h"
 
 namespace falconet {
@@ -53,7 +54,8 @@ void lower_arg(Lowering& l) {
   };
   emit(l.kernels.reduce.run[static_cast<int>(op)][static_cast<int>(lane)], args.plan.units, args.plan.unit_elements);
   if (args.plan.combine_units > 0) {
-    emit(l.kernels.reduce.combine[static_cast<int>(op)][static_cast<int>(lane)], args.plan.combine_units, args.plan.groups);
+    emit(l.kernels.reduce.combine[static_cast<int>(op)][static_cast<int>(lane)], args.plan.combine_units,
+         args.plan.groups);
   }
 }
 
@@ -78,7 +80,8 @@ OpDef primitive(const char* name) {
   return op;
 }
 
-OpDef composite(const char* name, std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&), const char* doc) {
+OpDef composite(const char* name, std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&),
+                const char* doc) {
   OpDef op;
   op.name = name;
   op.inputs = {"x"};
@@ -94,11 +97,15 @@ OpDef composite(const char* name, std::vector<ValueId> (*compose)(Emitter&, cons
 const OpDef reduce_argmax_op = primitive("reduce_argmax");
 const OpDef reduce_argmin_op = primitive("reduce_argmin");
 
-const OpDef argmax_op = composite("argmax", [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-  return compose_arg(e, a, x[0], "reduce_argmax");
-}, "The int32 position of the largest element along `axis` (None: of x seen flat), the first of equals; NaN counts as largest.");
-const OpDef argmin_op = composite("argmin", [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-  return compose_arg(e, a, x[0], "reduce_argmin");
-}, "The int32 position of the smallest element along `axis` (None: of x seen flat), the first of equals; NaN counts as smallest.");
+const OpDef argmax_op = composite(
+    "argmax",
+    [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) { return compose_arg(e, a, x[0], "reduce_argmax"); },
+    "The int32 position of the largest element along `axis` (None: of x seen flat), the first of equals; NaN counts as "
+    "largest.");
+const OpDef argmin_op = composite(
+    "argmin",
+    [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) { return compose_arg(e, a, x[0], "reduce_argmin"); },
+    "The int32 position of the smallest element along `axis` (None: of x seen flat), the first of equals; NaN counts "
+    "as smallest.");
 
 }  // namespace falconet

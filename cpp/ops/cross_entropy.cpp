@@ -1,7 +1,7 @@
 // Cross-entropy of softmax(logits) with targets, a loss for each row of the last axis, in one pass over the logits.
 //
-//   dense   loss = -sum_j t_j log softmax(x)_j          dx = dloss (softmax(x) sum(t) - t),   dt = -dloss log softmax(x)
-//   sparse  loss = -log softmax(x)_label                dx = dloss (softmax(x) - onehot(label))
+//   dense   loss = -sum_j t_j log softmax(x)_j          dx = dloss (softmax(x) sum(t) - t),   dt = -dloss log
+//   softmax(x) sparse  loss = -log softmax(x)_label                dx = dloss (softmax(x) - onehot(label))
 //
 // The forward pass keeps the maximum and the reciprocal sum of each row, so that the backward pass needs one pass too.
 // A label out of range gives NaN; the ignored class gives a loss and a gradient of 0.
@@ -29,7 +29,8 @@ void check_targets(InferContext& c) {
           "; they must be equal. Class numbers go to sparse_softmax_cross_entropy");
 }
 
-// Inputs of the primitives, which are (x, labels or targets) and, of the gradients, (x, labels or targets, stats, dloss).
+// Inputs of the primitives, which are (x, labels or targets) and, of the gradients, (x, labels or targets, stats,
+// dloss).
 void check_rows(InferContext& c, bool sparse) {
   need_row_dtype(c, 0);
   check_logits(c);
@@ -56,7 +57,8 @@ void infer_rows_grad(InferContext& c) {
   check_rows(c, sparse);
   const Shape rows = without_last(c.in(0).shape);
   c.check(c.in(2) == Spec{c.in(0).dtype, {rows.size(), 2}}, "`stats` is ", c.in(2), " for logits ", c.in(0));
-  c.check(c.in(3).dtype == c.in(0).dtype && (c.in(3).shape == rows || c.in(3).shape.empty()), "`dloss` is ", c.in(3), " for logits ", c.in(0));
+  c.check(c.in(3).dtype == c.in(0).dtype && (c.in(3).shape == rows || c.in(3).shape.empty()), "`dloss` is ", c.in(3),
+          " for logits ", c.in(0));
   c.set_out(c.in(0).dtype, c.in(0).shape);
 }
 
@@ -144,50 +146,77 @@ const std::vector<AttrDef>& label_attrs() {
 }  // namespace
 
 const OpDef softmax_cross_entropy_op = {
-    .name = "softmax_cross_entropy", .inputs = {"logits", "targets"}, .promote = Promote::floating,
-    .infer = [](InferContext& c) {
-      check_logits(c);
-      check_targets(c);
-      c.set_out(c.in(0).dtype, without_last(c.in(0).shape));
-    },
-    .compose = [](Emitter& e, const Attrs&, const std::vector<ValueId>& x) {
-      const DType dtype = e.dtype(x[0]), compute = row_dtype(dtype);
-      return std::vector<ValueId>{e.cast(e("dense_cross_entropy", {e.cast(x[0], compute), e.cast(x[1], compute)}), dtype)};
-    },
+    .name = "softmax_cross_entropy",
+    .inputs = {"logits", "targets"},
+    .promote = Promote::floating,
+    .infer =
+        [](InferContext& c) {
+          check_logits(c);
+          check_targets(c);
+          c.set_out(c.in(0).dtype, without_last(c.in(0).shape));
+        },
+    .compose =
+        [](Emitter& e, const Attrs&, const std::vector<ValueId>& x) {
+          const DType dtype = e.dtype(x[0]), compute = row_dtype(dtype);
+          return std::vector<ValueId>{
+              e.cast(e("dense_cross_entropy", {e.cast(x[0], compute), e.cast(x[1], compute)}), dtype)};
+        },
     .doc = "-sum(targets * log_softmax(logits)) over the last axis."};
 
 const OpDef sparse_softmax_cross_entropy_op = {
-    .name = "sparse_softmax_cross_entropy", .inputs = {"logits", "labels"}, .attrs = label_attrs(),
-    .infer = [](InferContext& c) {
-      if (!is_float(c.in(0).dtype)) c.refuse_type("`logits` must be floating-point numbers, got ", name_of(c.in(0).dtype));
-      need_integers(c, 1, "labels");
-      check_logits(c);
-      check_labels(c);
-      c.set_out(c.in(0).dtype, without_last(c.in(0).shape));
-    },
-    .compose = [](Emitter& e, const Attrs& attrs, const std::vector<ValueId>& x) {
-      const DType dtype = e.dtype(x[0]);
-      return std::vector<ValueId>{e.cast(e("label_cross_entropy", {e.cast(x[0], row_dtype(dtype)), as_index(e, x[1])}, {attrs[0]}), dtype)};
-    },
+    .name = "sparse_softmax_cross_entropy",
+    .inputs = {"logits", "labels"},
+    .attrs = label_attrs(),
+    .infer =
+        [](InferContext& c) {
+          if (!is_float(c.in(0).dtype))
+            c.refuse_type("`logits` must be floating-point numbers, got ", name_of(c.in(0).dtype));
+          need_integers(c, 1, "labels");
+          check_logits(c);
+          check_labels(c);
+          c.set_out(c.in(0).dtype, without_last(c.in(0).shape));
+        },
+    .compose =
+        [](Emitter& e, const Attrs& attrs, const std::vector<ValueId>& x) {
+          const DType dtype = e.dtype(x[0]);
+          return std::vector<ValueId>{
+              e.cast(e("label_cross_entropy", {e.cast(x[0], row_dtype(dtype)), as_index(e, x[1])}, {attrs[0]}), dtype)};
+        },
     .doc = "-log_softmax(logits)[label] over the last axis. A label out of range gives NaN, `ignore_class` gives 0."};
 
 const OpDef dense_cross_entropy_op = {
-    .name = "dense_cross_entropy", .inputs = {"logits", "targets"}, .num_outputs = 2, .infer = infer_rows<false>,
-    .gradient = dense_gradient, .lower = lower_rows<false>,
+    .name = "dense_cross_entropy",
+    .inputs = {"logits", "targets"},
+    .num_outputs = 2,
+    .infer = infer_rows<false>,
+    .gradient = dense_gradient,
+    .lower = lower_rows<false>,
     .doc = "Primitive of softmax_cross_entropy; also gives each row's maximum and reciprocal sum of exponentials."};
 
-const OpDef dense_cross_entropy_grad_op = {
-    .name = "dense_cross_entropy_grad", .inputs = {"logits", "targets", "stats", "dloss"}, .infer = infer_rows_grad<false>,
-    .gradient = dense_grad_gradient, .lower = lower_rows_grad<false>, .doc = "dloss (softmax(x) sum(t) - t)."};
+const OpDef dense_cross_entropy_grad_op = {.name = "dense_cross_entropy_grad",
+                                           .inputs = {"logits", "targets", "stats", "dloss"},
+                                           .infer = infer_rows_grad<false>,
+                                           .gradient = dense_grad_gradient,
+                                           .lower = lower_rows_grad<false>,
+                                           .doc = "dloss (softmax(x) sum(t) - t)."};
 
 const OpDef label_cross_entropy_op = {
-    .name = "label_cross_entropy", .inputs = {"logits", "labels"}, .attrs = label_attrs(), .num_outputs = 2,
-    .infer = infer_rows<true>, .gradient = sparse_gradient, .lower = lower_rows<true>,
-    .doc = "Primitive of sparse_softmax_cross_entropy; also gives each row's maximum and reciprocal sum of exponentials."};
+    .name = "label_cross_entropy",
+    .inputs = {"logits", "labels"},
+    .attrs = label_attrs(),
+    .num_outputs = 2,
+    .infer = infer_rows<true>,
+    .gradient = sparse_gradient,
+    .lower = lower_rows<true>,
+    .doc =
+        "Primitive of sparse_softmax_cross_entropy; also gives each row's maximum and reciprocal sum of exponentials."};
 
-const OpDef label_cross_entropy_grad_op = {
-    .name = "label_cross_entropy_grad", .inputs = {"logits", "labels", "stats", "dloss"}, .attrs = label_attrs(),
-    .infer = infer_rows_grad<true>, .gradient = sparse_grad_gradient, .lower = lower_rows_grad<true>,
-    .doc = "dloss (softmax(x) - onehot(label))."};
+const OpDef label_cross_entropy_grad_op = {.name = "label_cross_entropy_grad",
+                                           .inputs = {"logits", "labels", "stats", "dloss"},
+                                           .attrs = label_attrs(),
+                                           .infer = infer_rows_grad<true>,
+                                           .gradient = sparse_grad_gradient,
+                                           .lower = lower_rows_grad<true>,
+                                           .doc = "dloss (softmax(x) - onehot(label))."};
 
 }  // namespace falconet

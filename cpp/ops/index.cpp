@@ -28,8 +28,8 @@ void infer_take(InferContext& c) {
   need_integers(c, 1, "indices");
   const int axis = optional_axis(c, 0, c.in(0).shape.rank());
   const Shape x = axis < 0 ? Shape{c.in(0).size()} : c.in(0).shape, &index = c.in(1).shape;
-  c.check(x[std::max(axis, 0)] > 0 || index.size() == 0, "an input of shape ", c.in(0).shape, " has nothing to take along ",
-          axis < 0 ? std::string("its elements") : join_text("axis ", axis));
+  c.check(x[std::max(axis, 0)] > 0 || index.size() == 0, "an input of shape ", c.in(0).shape,
+          " has nothing to take along ", axis < 0 ? std::string("its elements") : join_text("axis ", axis));
   c.set_out(c.in(0).dtype, taken_shape(x, index, std::max(axis, 0)));
 }
 
@@ -72,10 +72,13 @@ void infer_gather_grad(InferContext& c) {
   need_kernel_dtype(c, 0);
   need_index(c, 1);
   const Shape &dy = c.in(0).shape, &index = c.in(1).shape;
-  const int axis = static_cast<int>(c.attr<int64_t>(0));
+  const int64_t axis = c.attr<int64_t>(0);
+  c.check(axis >= 0 && axis <= dy.rank() - index.rank() && c.attr<int64_t>(1) >= 0 &&
+              std::equal(index.begin(), index.end(), dy.begin() + axis),
+          "dy has shape ", dy, " and `index` ", index, "; they do not belong together along axis ", axis);
   Shape out(dy.begin(), dy.begin() + axis);
   out.push_back(c.attr<int64_t>(1));
-  for (int d = axis + index.rank(); d < dy.rank(); ++d) out.push_back(dy[d]);
+  for (int d = static_cast<int>(axis) + index.rank(); d < dy.rank(); ++d) out.push_back(dy[d]);
   c.set_out(c.in(0).dtype, out);
 }
 
@@ -128,7 +131,8 @@ void infer_take_along(InferContext& c) {
   if (axis < 0) return c.set_out(c.in(0).dtype, Shape{c.in(1).size()});
   const Shape& index = c.in(1).shape;
   const Shape out = aligned_shape(c, c.in(0).shape, index, axis, index[axis]);
-  c.check(c.in(0).shape[axis] > 0 || out.size() == 0, "an input of shape ", c.in(0).shape, " has nothing to take along axis ", axis);
+  c.check(c.in(0).shape[axis] > 0 || out.size() == 0, "an input of shape ", c.in(0).shape,
+          " has nothing to take along axis ", axis);
   c.set_out(c.in(0).dtype, out);
 }
 
@@ -152,7 +156,8 @@ void infer_gather_along(InferContext& c) {
   Shape out = c.in(0).shape;
   c.check(index.rank() == out.rank(), "x has shape ", out, " and `index` ", index);
   out[axis] = index[axis];
-  c.check(index == out, "x has shape ", c.in(0).shape, " and `index` ", index, "; they may differ on axis ", axis, " only");
+  c.check(index == out, "x has shape ", c.in(0).shape, " and `index` ", index, "; they may differ on axis ", axis,
+          " only");
   c.set_attr(0, int64_t{axis});
   c.set_out(c.in(0).dtype, out);
 }
@@ -172,7 +177,8 @@ AlongArgs along_args(Lowering& l, const Shape& x, int axis, const Spec& index) {
 void lower_gather_along(Lowering& l) {
   const Spec& x = l.in_spec(0);
   const AlongArgs args = along_args(l, x.shape, static_cast<int>(l.node().attr<int64_t>(0)), l.in_spec(1));
-  auto& a = l.emit<AlongArgs>(l.kernels.move.take_along[element_size_log2(size_of(x.dtype))], args.outer * args.m, args.inner * 4, args);
+  auto& a = l.emit<AlongArgs>(l.kernels.move.take_along[element_size_log2(size_of(x.dtype))], args.outer * args.m,
+                              args.inner * 4, args);
   l.bind(a.x, l.in(0));
   l.bind(a.index, l.in(1));
   l.bind(a.y, l.out());
@@ -182,7 +188,11 @@ void infer_gather_along_grad(InferContext& c) {
   need_kernel_dtype(c, 0);
   need_index(c, 1);
   Shape out = c.in(0).shape;
-  out[static_cast<int>(c.attr<int64_t>(0))] = c.attr<int64_t>(1);
+  const int axis = c.axis(0, out.rank());
+  c.check(c.in(1).shape == out && c.attr<int64_t>(1) >= 0, "dy has shape ", out, " and `index` ", c.in(1).shape,
+          "; they must be equal");
+  out[axis] = c.attr<int64_t>(1);
+  c.set_attr(0, int64_t{axis});
   c.set_out(c.in(0).dtype, out);
 }
 
@@ -249,8 +259,8 @@ void infer_put_along(InferContext& c) {
   Shape at = c.in(0).shape;
   c.check(c.in(1).shape.rank() == at.rank(), "base has shape ", at, " and `index` ", c.in(1).shape);
   at[axis] = c.in(1).shape[axis];
-  c.check(c.in(1).shape == at && c.in(2).shape == at && c.in(2).dtype == c.in(0).dtype, "base is ", c.in(0), ", `index` ", c.in(1),
-          ", `updates` ", c.in(2), "; they may differ on axis ", axis, " only");
+  c.check(c.in(1).shape == at && c.in(2).shape == at && c.in(2).dtype == c.in(0).dtype, "base is ", c.in(0),
+          ", `index` ", c.in(1), ", `updates` ", c.in(2), "; they may differ on axis ", axis, " only");
   c.set_out(c.in(0).dtype, c.in(0).shape);
 }
 
@@ -275,54 +285,90 @@ void put_along_gradient(GradientContext& c) {
 
 }  // namespace
 
-const OpDef take_op = {
-    .name = "take", .inputs = {"x", "indices"}, .attrs = {{"axis", AttrKind::integer}}, .infer = infer_take, .compose = compose_take,
-    .doc = "Slices of x along `axis` by their indices (None: elements of x seen flat). Negative indices count from the end; "
-           "one out of range is an error."};
+const OpDef take_op = {.name = "take",
+                       .inputs = {"x", "indices"},
+                       .attrs = {{"axis", AttrKind::integer}},
+                       .infer = infer_take,
+                       .compose = compose_take,
+                       .doc =
+                           "Slices of x along `axis` by their indices (None: elements of x seen flat). Negative "
+                           "indices count from the end; "
+                           "one out of range is an error."};
 
-const OpDef gather_op = {
-    .name = "gather", .inputs = {"x", "index"}, .attrs = {{"axis", AttrKind::integer, {}, true}}, .infer = infer_gather,
-    .gradient = gather_gradient, .lower = lower_gather, .doc = "Primitive of take."};
+const OpDef gather_op = {.name = "gather",
+                         .inputs = {"x", "index"},
+                         .attrs = {{"axis", AttrKind::integer, {}, true}},
+                         .infer = infer_gather,
+                         .gradient = gather_gradient,
+                         .lower = lower_gather,
+                         .doc = "Primitive of take."};
 
 const OpDef gather_grad_op = {
-    .name = "gather_grad", .inputs = {"dy", "index"},
-    .attrs = {{"axis", AttrKind::integer, {}, true}, {"size", AttrKind::integer, {}, true}}, .infer = infer_gather_grad,
-    .gradient = [](GradientContext& c) { c.set(0, c.e("gather", {c.dy(), c.x(1)}, {c.node.attrs[0]})); },
-    .lower = lower_gather_grad, .doc = "Zeros with `size` slices along `axis`, to which the slices of dy are added by index."};
+    .name = "gather_grad",
+    .inputs = {"dy", "index"},
+    .attrs = {{"axis", AttrKind::integer, {}, true}, {"size", AttrKind::integer, {}, true}},
+    .infer = infer_gather_grad,
+    .gradient =
+        [](GradientContext& c) {
+          c.set(0, c.e("gather", {c.dy(), c.x(1)}, {c.node.attrs[0]}));
+        },
+    .lower = lower_gather_grad,
+    .doc = "Zeros with `size` slices along `axis`, to which the slices of dy are added by index."};
 
 const OpDef take_along_axis_op = {
-    .name = "take_along_axis", .inputs = {"x", "indices"}, .attrs = {{"axis", AttrKind::integer}}, .infer = infer_take_along,
+    .name = "take_along_axis",
+    .inputs = {"x", "indices"},
+    .attrs = {{"axis", AttrKind::integer}},
+    .infer = infer_take_along,
     .compose = compose_take_along,
     .doc = "Elements of x along `axis`, each by an index of its own; other axes broadcast (None: both seen flat)."};
 
 const OpDef gather_along_op = {
-    .name = "gather_along", .inputs = {"x", "index"}, .attrs = {{"axis", AttrKind::integer, {}, true}}, .infer = infer_gather_along,
-    .gradient = [](GradientContext& c) {
-      const int64_t axis = c.node.attr<int64_t>(0), size = c.e.shape(c.x())[static_cast<int>(axis)];
-      c.set(0, c.e("gather_along_grad", {c.e.cast(c.dy(), kernel_dtype(c.e.dtype(c.x()))), c.x(1)}, {axis, size}));
-    },
-    .lower = lower_gather_along, .doc = "Primitive of take_along_axis."};
+    .name = "gather_along",
+    .inputs = {"x", "index"},
+    .attrs = {{"axis", AttrKind::integer, {}, true}},
+    .infer = infer_gather_along,
+    .gradient =
+        [](GradientContext& c) {
+          const int64_t axis = c.node.attr<int64_t>(0), size = c.e.shape(c.x())[static_cast<int>(axis)];
+          c.set(0, c.e("gather_along_grad", {c.e.cast(c.dy(), kernel_dtype(c.e.dtype(c.x()))), c.x(1)}, {axis, size}));
+        },
+    .lower = lower_gather_along,
+    .doc = "Primitive of take_along_axis."};
 
 const OpDef gather_along_grad_op = {
-    .name = "gather_along_grad", .inputs = {"dy", "index"},
-    .attrs = {{"axis", AttrKind::integer, {}, true}, {"size", AttrKind::integer, {}, true}}, .infer = infer_gather_along_grad,
-    .gradient = [](GradientContext& c) { c.set(0, c.e("gather_along", {c.dy(), c.x(1)}, {c.node.attrs[0]})); },
-    .lower = lower_gather_along_grad, .doc = "Zeros of `size` along `axis`, to which the elements of dy are added by index."};
+    .name = "gather_along_grad",
+    .inputs = {"dy", "index"},
+    .attrs = {{"axis", AttrKind::integer, {}, true}, {"size", AttrKind::integer, {}, true}},
+    .infer = infer_gather_along_grad,
+    .gradient =
+        [](GradientContext& c) {
+          c.set(0, c.e("gather_along", {c.dy(), c.x(1)}, {c.node.attrs[0]}));
+        },
+    .lower = lower_gather_along_grad,
+    .doc = "Zeros of `size` along `axis`, to which the elements of dy are added by index."};
 
-const OpDef put_along_axis_op = {
-    .name = "put_along_axis", .inputs = {"base", "indices", "updates"},
-    .attrs = {{"axis", AttrKind::integer}, {"mode", AttrKind::text, std::string("set")}}, .infer = infer_put_along_axis,
-    .compose = compose_put_along_axis,
-    .doc = "base with updates set (the last one wins) or added along `axis`, each at an index of its own (None: base seen flat)."};
+const OpDef put_along_axis_op = {.name = "put_along_axis",
+                                 .inputs = {"base", "indices", "updates"},
+                                 .attrs = {{"axis", AttrKind::integer}, {"mode", AttrKind::text, std::string("set")}},
+                                 .infer = infer_put_along_axis,
+                                 .compose = compose_put_along_axis,
+                                 .doc =
+                                     "base with updates set (the last one wins) or added along `axis`, each at an "
+                                     "index of its own (None: base seen flat)."};
 
-const OpDef put_along_op = {
-    .name = "put_along", .inputs = {"base", "index", "updates"},
-    .attrs = {{"axis", AttrKind::integer, {}, true}, {"add", AttrKind::boolean, false}}, .infer = infer_put_along,
-    .gradient = put_along_gradient,
-    .lower = [](Lowering& l) {
-      emit_copy(l, l.in(0), l.out(), l.out_spec());
-      if (l.in_spec(1).size() > 0) emit_put(l, l.node().attr<bool>(1), false, static_cast<int>(l.node().attr<int64_t>(0)), 2);
-    },
-    .doc = "Primitive of put_along_axis."};
+const OpDef put_along_op = {.name = "put_along",
+                            .inputs = {"base", "index", "updates"},
+                            .attrs = {{"axis", AttrKind::integer, {}, true}, {"add", AttrKind::boolean, false}},
+                            .infer = infer_put_along,
+                            .gradient = put_along_gradient,
+                            .lower =
+                                [](Lowering& l) {
+                                  emit_copy(l, l.in(0), l.out(), l.out_spec());
+                                  if (l.in_spec(1).size() > 0)
+                                    emit_put(l, l.node().attr<bool>(1), false,
+                                             static_cast<int>(l.node().attr<int64_t>(0)), 2);
+                                },
+                            .doc = "Primitive of put_along_axis."};
 
 }  // namespace falconet

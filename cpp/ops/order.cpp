@@ -28,7 +28,8 @@ void need_sort_dtype(InferContext& c, int input) {
 
 void check_row(InferContext& c) {
   c.check(c.in(0).shape.rank() >= 1, "x must have at least 1 axis, got a scalar");
-  c.check(c.in(0).shape.back() <= INT32_MAX, "positions among ", c.in(0).shape.back(), " elements do not fit into int32");
+  c.check(c.in(0).shape.back() <= INT32_MAX, "positions among ", c.in(0).shape.back(),
+          " elements do not fit into int32");
 }
 
 // About n log2 n comparisons.
@@ -84,7 +85,9 @@ ValueId put_back(GradientContext& c, ValueId dy, ValueId index) {
   return c.e("gather_along_grad", {dy, index}, {int64_t{c.e.shape(index).rank() - 1}, c.e.shape(c.x()).back()});
 }
 
-OpDef sort_composite(const char* name, void (*infer)(InferContext&), std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&), const char* doc) {
+OpDef sort_composite(const char* name, void (*infer)(InferContext&),
+                     std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&),
+                     const char* doc) {
   OpDef op;
   op.name = name;
   op.inputs = {"x"};
@@ -117,7 +120,8 @@ void lower_top_k(Lowering& l) {
   args.n = x.shape.back();
   args.k = l.node().attr<int64_t>(0);
   const Ref scratch = l.scratch(sort_scratch_bytes(lane, args.n, true) * rows_of(x.shape));
-  auto& a = l.emit<TopKArgs>(l.kernels.sort.top_k[static_cast<int>(lane)], rows_of(x.shape), 2 * args.n + sort_cost(args.k), args);
+  auto& a = l.emit<TopKArgs>(l.kernels.sort.top_k[static_cast<int>(lane)], rows_of(x.shape),
+                             2 * args.n + sort_cost(args.k), args);
   l.bind(a.x, l.in(0));
   l.bind(a.y, l.out(0));
   l.bind(a.index, l.out(1));
@@ -139,7 +143,8 @@ void lower_search_sorted(Lowering& l) {
   SearchSortedArgs args;
   args.n = sorted.size();
   args.right = l.node().attr<bool>(0);
-  auto& a = l.emit<SearchSortedArgs>(l.kernels.sort.search_sorted[static_cast<int>(lane_of(sorted.dtype))], l.in_spec(1).size(), 64, args);
+  auto& a = l.emit<SearchSortedArgs>(l.kernels.sort.search_sorted[static_cast<int>(lane_of(sorted.dtype))],
+                                     l.in_spec(1).size(), 64, args);
   l.bind(a.sorted, l.in(0));
   l.bind(a.v, l.in(1));
   l.bind(a.y, l.out());
@@ -148,7 +153,8 @@ void lower_search_sorted(Lowering& l) {
 // --- distinct elements ---
 
 void check_unique(InferContext& c, int64_t size) {
-  c.check(c.in(0).size() > 0 || size == 0, "an input of shape ", c.in(0).shape, " is empty; it has no element to fill ", size, " with");
+  c.check(c.in(0).size() > 0 || size == 0, "an input of shape ", c.in(0).shape, " is empty; it has no element to fill ",
+          size, " with");
   c.check(c.in(0).size() <= INT32_MAX, "positions among ", c.in(0).size(), " elements do not fit into int32");
   c.check(size >= 0, "`size` is ", size, "; it must not be negative");
 }
@@ -208,79 +214,125 @@ void unique_gradient(GradientContext& c) {
 
 }  // namespace
 
-const OpDef sort_op = sort_composite("sort", infer_sort<false>, [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-  return compose_sort(e, a, x[0], false);
-}, "x in ascending (or descending) order along `axis` (None: x seen flat); NaN last.");
-const OpDef argsort_op = sort_composite("argsort", infer_sort<true>, [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-  return compose_sort(e, a, x[0], true);
-}, "The int32 positions that put x in order along `axis` (None: x seen flat); equals keep theirs, NaN goes last.");
+const OpDef sort_op = sort_composite(
+    "sort", infer_sort<false>,
+    [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) { return compose_sort(e, a, x[0], false); },
+    "x in ascending (or descending) order along `axis` (None: x seen flat); NaN last.");
+const OpDef argsort_op = sort_composite(
+    "argsort", infer_sort<true>,
+    [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) { return compose_sort(e, a, x[0], true); },
+    "The int32 positions that put x in order along `axis` (None: x seen flat); equals keep theirs, NaN goes last.");
 
 const OpDef sort_rows_op = {
-    .name = "sort_rows", .inputs = {"x"}, .attrs = {{"descending", AttrKind::boolean, false}}, .infer = infer_sort_rows<false>,
-    .gradient = [](GradientContext& c) { c.set(0, put_back(c, c.dy(), c.e("argsort_rows", {c.x()}, {c.node.attrs[0]}))); },
-    .lower = lower_sort_rows<false>, .doc = "Primitive of sort."};
-const OpDef argsort_rows_op = {
-    .name = "argsort_rows", .inputs = {"x"}, .attrs = {{"descending", AttrKind::boolean, false}}, .infer = infer_sort_rows<true>,
-    .no_gradient = kNotDifferentiable, .lower = lower_sort_rows<true>, .doc = "Primitive of argsort."};
+    .name = "sort_rows",
+    .inputs = {"x"},
+    .attrs = {{"descending", AttrKind::boolean, false}},
+    .infer = infer_sort_rows<false>,
+    .gradient =
+        [](GradientContext& c) { c.set(0, put_back(c, c.dy(), c.e("argsort_rows", {c.x()}, {c.node.attrs[0]}))); },
+    .lower = lower_sort_rows<false>,
+    .doc = "Primitive of sort."};
+const OpDef argsort_rows_op = {.name = "argsort_rows",
+                               .inputs = {"x"},
+                               .attrs = {{"descending", AttrKind::boolean, false}},
+                               .infer = infer_sort_rows<true>,
+                               .no_gradient = kNotDifferentiable,
+                               .lower = lower_sort_rows<true>,
+                               .doc = "Primitive of argsort."};
 
 const OpDef top_k_op = {
-    .name = "top_k", .inputs = {"x"}, .attrs = {{"k", AttrKind::integer, {}, true}}, .num_outputs = 2,
-    .infer = [](InferContext& c) {
-      check_k(c);
-      set_top_k(c);
-    },
-    .compose = [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-      const DType dtype = e.dtype(x[0]);
-      std::vector<ValueId> y = e.apply(top_k_rows_op, a, {to_sortable(e, x[0])});
-      y[0] = from_sortable(e, y[0], dtype);
-      return y;
-    },
+    .name = "top_k",
+    .inputs = {"x"},
+    .attrs = {{"k", AttrKind::integer, {}, true}},
+    .num_outputs = 2,
+    .infer =
+        [](InferContext& c) {
+          check_k(c);
+          set_top_k(c);
+        },
+    .compose =
+        [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
+          const DType dtype = e.dtype(x[0]);
+          std::vector<ValueId> y = e.apply(top_k_rows_op, a, {to_sortable(e, x[0])});
+          y[0] = from_sortable(e, y[0], dtype);
+          return y;
+        },
     .doc = "The k largest elements of each row of the last axis, largest first, and their int32 positions."};
-const OpDef top_k_rows_op = {
-    .name = "top_k_rows", .inputs = {"x"}, .attrs = {{"k", AttrKind::integer, {}, true}}, .num_outputs = 2,
-    .infer = [](InferContext& c) {
-      need_sort_dtype(c, 0);
-      check_k(c);
-      set_top_k(c);
-    },
-    .gradient = [](GradientContext& c) { if (c.has_dy(0)) c.set(0, put_back(c, c.dy(0), c.y(1))); },
-    .lower = lower_top_k, .doc = "Primitive of top_k."};
+const OpDef top_k_rows_op = {.name = "top_k_rows",
+                             .inputs = {"x"},
+                             .attrs = {{"k", AttrKind::integer, {}, true}},
+                             .num_outputs = 2,
+                             .infer =
+                                 [](InferContext& c) {
+                                   need_sort_dtype(c, 0);
+                                   check_k(c);
+                                   set_top_k(c);
+                                 },
+                             .gradient =
+                                 [](GradientContext& c) {
+                                   if (c.has_dy(0)) c.set(0, put_back(c, c.dy(0), c.y(1)));
+                                 },
+                             .lower = lower_top_k,
+                             .doc = "Primitive of top_k."};
 
 const OpDef searchsorted_op = {
-    .name = "searchsorted", .inputs = {"sorted", "values"}, .attrs = {{"side", AttrKind::text, std::string("left")}},
-    .promote = Promote::common, .infer = infer_searchsorted,
-    .compose = [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-      const bool right = std::get<std::string>(a[0]) == "right";
-      return std::vector<ValueId>{e("search_sorted", {to_sortable(e, x[0]), to_sortable(e, x[1])}, {right})};
-    },
-    .doc = "For each value, how many elements of the ascending `sorted` are less than it (\"left\"), or not greater (\"right\")."};
+    .name = "searchsorted",
+    .inputs = {"sorted", "values"},
+    .attrs = {{"side", AttrKind::text, std::string("left")}},
+    .promote = Promote::common,
+    .infer = infer_searchsorted,
+    .compose =
+        [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
+          const bool right = std::get<std::string>(a[0]) == "right";
+          return std::vector<ValueId>{e("search_sorted", {to_sortable(e, x[0]), to_sortable(e, x[1])}, {right})};
+        },
+    .doc =
+        "For each value, how many elements of the ascending `sorted` are less than it (\"left\"), or not greater "
+        "(\"right\")."};
 const OpDef search_sorted_op = {
-    .name = "search_sorted", .inputs = {"sorted", "values"}, .attrs = {{"right", AttrKind::boolean, false}},
-    .infer = [](InferContext& c) {
-      need_sort_dtype(c, 0);
-      c.check(c.in(0).shape.rank() == 1 && c.in(0).dtype == c.in(1).dtype && c.in(0).size() <= INT32_MAX, "got ", c.in(0), " and ", c.in(1));
-      c.set_out(DType::int32, c.in(1).shape);
-    },
-    .no_gradient = kNotDifferentiable, .lower = lower_search_sorted, .doc = "Primitive of searchsorted."};
+    .name = "search_sorted",
+    .inputs = {"sorted", "values"},
+    .attrs = {{"right", AttrKind::boolean, false}},
+    .infer =
+        [](InferContext& c) {
+          need_sort_dtype(c, 0);
+          c.check(c.in(0).shape.rank() == 1 && c.in(0).dtype == c.in(1).dtype && c.in(0).size() <= INT32_MAX, "got ",
+                  c.in(0), " and ", c.in(1));
+          c.set_out(DType::int32, c.in(1).shape);
+        },
+    .no_gradient = kNotDifferentiable,
+    .lower = lower_search_sorted,
+    .doc = "Primitive of searchsorted."};
 
 const OpDef unique_with_size_op = {
-    .name = "unique_with_size", .inputs = {"x"}, .attrs = {{"size", AttrKind::integer}, {"fill_value", AttrKind::real}}, .num_outputs = 5,
-    .infer = [](InferContext& c) {
-      if (!c.has_attr(0)) c.set_attr(0, c.in(0).size());
-      check_unique(c, c.attr<int64_t>(0));
-      set_unique(c, c.attr<int64_t>(0), c.in(0).shape);
-    },
+    .name = "unique_with_size",
+    .inputs = {"x"},
+    .attrs = {{"size", AttrKind::integer}, {"fill_value", AttrKind::real}},
+    .num_outputs = 5,
+    .infer =
+        [](InferContext& c) {
+          if (!c.has_attr(0)) c.set_attr(0, c.in(0).size());
+          check_unique(c, c.attr<int64_t>(0));
+          set_unique(c, c.attr<int64_t>(0), c.in(0).shape);
+        },
     .compose = compose_unique,
-    .doc = "The distinct elements of x, ascending, cut or filled up to `size` (None: x.size) with `fill_value` (None: the "
-           "smallest): (values, first positions, the place of each element of x, counts, how many there are)."};
-const OpDef unique_elements_op = {
-    .name = "unique_elements", .inputs = {"x"}, .attrs = {{"size", AttrKind::integer, {}, true}}, .num_outputs = 5,
-    .infer = [](InferContext& c) {
-      need_sort_dtype(c, 0);
-      c.check(c.in(0).shape.rank() == 1, "x must have 1 axis, got shape ", c.in(0).shape);
-      check_unique(c, c.attr<int64_t>(0));
-      set_unique(c, c.attr<int64_t>(0), c.in(0).shape);
-    },
-    .gradient = unique_gradient, .lower = lower_unique, .doc = "Primitive of unique_with_size."};
+    .doc =
+        "The distinct elements of x, ascending, cut or filled up to `size` (None: x.size) with `fill_value` (None: the "
+        "smallest): (values, first positions, the place of each element of x, counts, how many there are)."};
+const OpDef unique_elements_op = {.name = "unique_elements",
+                                  .inputs = {"x"},
+                                  .attrs = {{"size", AttrKind::integer, {}, true}},
+                                  .num_outputs = 5,
+                                  .infer =
+                                      [](InferContext& c) {
+                                        need_sort_dtype(c, 0);
+                                        c.check(c.in(0).shape.rank() == 1, "x must have 1 axis, got shape ",
+                                                c.in(0).shape);
+                                        check_unique(c, c.attr<int64_t>(0));
+                                        set_unique(c, c.attr<int64_t>(0), c.in(0).shape);
+                                      },
+                                  .gradient = unique_gradient,
+                                  .lower = lower_unique,
+                                  .doc = "Primitive of unique_with_size."};
 
 }  // namespace falconet

@@ -3,8 +3,8 @@
 //   reflect    d c b | a b c d | c b a      symmetric  c b a | a b c d | d c b
 //   edge       a a a | a b c d | d d d      wrap       b c d | a b c d | a b c
 //
-// The last four are a gather along each padded axis by indices fixed when the graph is made, so their gradient adds what
-// was read several times.
+// The last four are a gather along each padded axis by indices fixed when the graph is made, so their gradient adds
+// what was read several times.
 #include "ops/tools.h"
 
 namespace falconet {
@@ -20,7 +20,8 @@ Shape padded_shape(InferContext& c) {
   c.check(low.size() == rank && high.size() == rank, "`low` and `high` have ", low.size(), " and ", high.size(),
           " numbers; an input of shape ", shape, " needs ", rank, " each");
   for (size_t d = 0; d < rank; ++d) {
-    c.check(low[d] >= 0 && high[d] >= 0, "`low` is ", attr_text(low), " and `high` ", attr_text(high), "; padding must not be negative");
+    c.check(low[d] >= 0 && high[d] >= 0, "`low` is ", attr_text(low), " and `high` ", attr_text(high),
+            "; padding must not be negative");
     shape[static_cast<int>(d)] += low[d] + high[d];
   }
   return shape;
@@ -30,7 +31,8 @@ void infer_pad(InferContext& c) {
   const std::string& mode = c.attr<std::string>(2);
   bool known = mode == "constant";
   for (const char* m : kModes) known |= mode == m;
-  c.check(known, "`mode` is \"", mode, "\"; it must be one of \"constant\", \"reflect\", \"symmetric\", \"edge\", \"wrap\"");
+  c.check(known, "`mode` is \"", mode,
+          "\"; it must be one of \"constant\", \"reflect\", \"symmetric\", \"edge\", \"wrap\"");
   const Shape out = padded_shape(c), &from = c.in(0).shape;
   for (int d = 0; d < from.rank(); ++d) {
     c.check(mode == "constant" || from[d] > 0 || out[d] == 0, "an input of shape ", from, " is empty along axis ", d,
@@ -68,27 +70,36 @@ void lower_pad_constant(Lowering& l) {
 }  // namespace
 
 const OpDef pad_op = {
-    .name = "pad", .inputs = {"x"},
-    .attrs = {{"low", AttrKind::ints, {}, true}, {"high", AttrKind::ints, {}, true}, {"mode", AttrKind::text, std::string("constant")},
+    .name = "pad",
+    .inputs = {"x"},
+    .attrs = {{"low", AttrKind::ints, {}, true},
+              {"high", AttrKind::ints, {}, true},
+              {"mode", AttrKind::text, std::string("constant")},
               {"value", AttrKind::real, 0.0}},
-    .infer = infer_pad, .compose = compose_pad,
-    .doc = "x with low[d] elements before and high[d] after it on each axis d: `value`, or x continued by reflection "
-           "(\"reflect\" without, \"symmetric\" with the edge), its edge, or from the other end (\"wrap\")."};
+    .infer = infer_pad,
+    .compose = compose_pad,
+    .doc =
+        "x with low[d] elements before and high[d] after it on each axis d: `value`, or x continued by reflection "
+        "(\"reflect\" without, \"symmetric\" with the edge), its edge, or from the other end (\"wrap\")."};
 
 const OpDef pad_constant_op = {
-    .name = "pad_constant", .inputs = {"x"},
+    .name = "pad_constant",
+    .inputs = {"x"},
     .attrs = {{"low", AttrKind::ints, {}, true}, {"high", AttrKind::ints, {}, true}, {"value", AttrKind::real, 0.0}},
-    .infer = [](InferContext& c) {
-      const Shape out = padded_shape(c);
-      c.set_out(c.in(0).dtype, out);
-    },
-    .gradient = [](GradientContext& c) {
-      const Shape shape = c.e.shape(c.x());
-      const Ints& low = c.node.attr<Ints>(0);
-      Ints stop = low;
-      for (size_t d = 0; d < stop.size(); ++d) stop[d] += shape[static_cast<int>(d)];
-      c.set(0, c.e("slice", {c.dy()}, {low, stop, Ints(low.size(), 1)}));
-    },
-    .lower = lower_pad_constant, .doc = "Primitive of pad."};
+    .infer =
+        [](InferContext& c) {
+          const Shape out = padded_shape(c);
+          c.set_out(c.in(0).dtype, out);
+        },
+    .gradient =
+        [](GradientContext& c) {
+          const Shape shape = c.e.shape(c.x());
+          const Ints& low = c.node.attr<Ints>(0);
+          Ints stop = low;
+          for (size_t d = 0; d < stop.size(); ++d) stop[d] += shape[static_cast<int>(d)];
+          c.set(0, c.e("slice", {c.dy()}, {low, stop, Ints(low.size(), 1)}));
+        },
+    .lower = lower_pad_constant,
+    .doc = "Primitive of pad."};
 
 }  // namespace falconet

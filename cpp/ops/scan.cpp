@@ -84,7 +84,8 @@ std::vector<ValueId> compose_scan(Emitter& e, const Attrs& attrs, ValueId x, std
   return {e.cast(e(primitive, {x}, {int64_t{axis}, attrs[1]}), result)};
 }
 
-OpDef composite(const char* name, std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&), const char* doc) {
+OpDef composite(const char* name, std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&),
+                const char* doc) {
   OpDef d;
   d.name = name;
   d.inputs = {"x"};
@@ -106,17 +107,21 @@ const OpDef scan_prod_op = primitive<ScanOp::prod>("scan_prod", prod_gradient);
 const OpDef scan_max_op = primitive<ScanOp::max>("scan_max", extremum_gradient);
 const OpDef scan_min_op = primitive<ScanOp::min>("scan_min", extremum_gradient);
 
-const OpDef cumsum_op = composite("cumsum", [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-  return compose_scan(e, a, x[0], "scan_sum");
-}, "The sum of all elements so far along `axis` (None: of x seen flat), from the end where `reverse`.");
-const OpDef cumprod_op = composite("cumprod", [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-  return compose_scan(e, a, x[0], "scan_prod");
-}, "The product of all elements so far along `axis` (None: of x seen flat), from the end where `reverse`.");
-const OpDef cummax_op = composite("cummax", [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-  return compose_scan(e, a, x[0], "scan_max");
-}, "The largest element so far along `axis` (None: of x seen flat), from the end where `reverse`.");
-const OpDef cummin_op = composite("cummin", [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-  return compose_scan(e, a, x[0], "scan_min");
-}, "The smallest element so far along `axis` (None: of x seen flat), from the end where `reverse`.");
+const OpDef cumsum_op = composite(
+    "cumsum",
+    [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) { return compose_scan(e, a, x[0], "scan_sum"); },
+    "The sum of all elements so far along `axis` (None: of x seen flat), from the end where `reverse`.");
+const OpDef cumprod_op = composite(
+    "cumprod",
+    [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) { return compose_scan(e, a, x[0], "scan_prod"); },
+    "The product of all elements so far along `axis` (None: of x seen flat), from the end where `reverse`.");
+const OpDef cummax_op = composite(
+    "cummax",
+    [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) { return compose_scan(e, a, x[0], "scan_max"); },
+    "The largest element so far along `axis` (None: of x seen flat), from the end where `reverse`.");
+const OpDef cummin_op = composite(
+    "cummin",
+    [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) { return compose_scan(e, a, x[0], "scan_min"); },
+    "The smallest element so far along `axis` (None: of x seen flat), from the end where `reverse`.");
 
 }  // namespace falconet

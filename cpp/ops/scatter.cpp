@@ -1,12 +1,13 @@
 // Writing slices by multi-index, and windows whose place is a value.
 //
-//   scatter               y = base, then y[indices[j]] op= updates[j] for j ascending; indices (..., r) address the first
+//   scatter               y = base, then y[indices[j]] op= updates[j] for j ascending; indices (..., r) address the
+//   first
 //                         r axes of base
 //   dynamic_slice         y = x[start : start + shape], start moved so that the window fits
 //   dynamic_update_slice  y = x, with updates put there
 //
-// A multi-index becomes the number of a row of base seen as (rows, inner), by integer arithmetic that fuses into one pass;
-// scatter_rows is the primitive. Negative indices count from the end; one that is still out of range is an error.
+// A multi-index becomes the number of a row of base seen as (rows, inner), by integer arithmetic that fuses into one
+// pass; scatter_rows is the primitive. Negative indices count from the end; one that is still out of range is an error.
 #include "ops/tools.h"
 
 namespace falconet {
@@ -28,8 +29,8 @@ void infer_scatter(InferContext& c) {
   mode_number(c, c.attr<std::string>(0));
   const Shape &base = c.in(0).shape, &index = c.in(1).shape, &updates = c.in(2).shape;
   c.check(index.rank() >= 1, "`indices` must have at least 1 axis; its last one holds the index of one slice");
-  c.check(index.back() >= 1 && index.back() <= base.rank(), "`indices` has shape ", index, "; its last size must be between 1 and ",
-          base.rank(), ", the number of axes of a base of shape ", base);
+  c.check(index.back() >= 1 && index.back() <= base.rank(), "`indices` has shape ", index,
+          "; its last size must be between 1 and ", base.rank(), ", the number of axes of a base of shape ", base);
   Shape want = without_last(index);
   for (int d = static_cast<int>(index.back()); d < base.rank(); ++d) want.push_back(base[d]);
   bool fits = updates.rank() <= want.rank();
@@ -79,7 +80,8 @@ std::vector<ValueId> compose_scatter(Emitter& e, const Attrs& attrs, const std::
   if (r > 1) index = row_numbers(e, index, sizes);
   const ValueId base = e.reshape(e.cast(inputs[0], compute), {sizes.size(), inner.size()});
   const ValueId updates = e.broadcast_to(e.cast(e.cast(inputs[2], dtype), compute), want);
-  const ValueId y = e("scatter_rows", {base, e.reshape(index, {count}), e.reshape(updates, {count, inner.size()})}, {attrs[0], false});
+  const ValueId y = e("scatter_rows", {base, e.reshape(index, {count}), e.reshape(updates, {count, inner.size()})},
+                      {attrs[0], false});
   return {e.cast(e.reshape(y, shape), dtype)};
 }
 
@@ -87,8 +89,9 @@ void infer_scatter_rows(InferContext& c) {
   if (mode_number(c, c.attr<std::string>(0)) != kSet) need_kernel_dtype(c, 0);
   need_index(c, 1);
   const Shape &base = c.in(0).shape, &index = c.in(1).shape, &updates = c.in(2).shape;
-  c.check(base.rank() == 2 && index.rank() == 1 && updates == Shape{index[0], base[1]} && c.in(2).dtype == c.in(0).dtype,
-          "needs a base (rows, inner), an index (m,) and updates (m, inner), got ", c.in(0), ", ", c.in(1), ", ", c.in(2));
+  c.check(
+      base.rank() == 2 && index.rank() == 1 && updates == Shape{index[0], base[1]} && c.in(2).dtype == c.in(0).dtype,
+      "needs a base (rows, inner), an index (m,) and updates (m, inner), got ", c.in(0), ", ", c.in(1), ", ", c.in(2));
   c.set_out(c.in(0).dtype, base);
 }
 
@@ -127,7 +130,8 @@ void set_gradient(GradientContext& c) {
   if (distinct) return c.set(2, taken);
   const ValueId order = e("iota", {}, {Ints{count, 1}, DType::int64});
   const ValueId none = e.broadcast_to(e.graph.add_scalar(DType::int64, -1), {rows, 1});
-  const ValueId last = e("gather", {e("scatter_rows", {none, index, order}, {std::string("set"), false}), index}, {int64_t{0}});
+  const ValueId last =
+      e("gather", {e("scatter_rows", {none, index, order}, {std::string("set"), false}), index}, {int64_t{0}});
   c.set(2, e.where(e("equal", {last, order}), taken, zero));
 }
 
@@ -150,7 +154,8 @@ void product_gradient(GradientContext& c) {
   const ValueId base_zero = e("equal", {base, zero}), update_zero = e("equal", {updates, zero});
   const ValueId safe_base = e.where(base_zero, one, base), safe_updates = e.where(update_zero, one, updates);
   const DType dtype = e.dtype(base);
-  const ValueId zeros = e("scatter_rows", {e.cast(base_zero, dtype), index, e.cast(update_zero, dtype)}, {std::string("add"), false});
+  const ValueId zeros =
+      e("scatter_rows", {e.cast(base_zero, dtype), index, e.cast(update_zero, dtype)}, {std::string("add"), false});
   const ValueId product = e("scatter_rows", {safe_base, index, safe_updates}, {std::string("mul"), false});
   const auto slope = [&](ValueId factor_zero, ValueId safe, ValueId num_zeros, ValueId all, ValueId dy) {
     const ValueId at_zero = e.where(e("equal", {num_zeros, one}), all, zero);
@@ -178,8 +183,8 @@ void scatter_rows_gradient(GradientContext& c) {
 void check_start(InferContext& c, int input) {
   need_integers(c, input, "start");
   const int rank = c.in(0).shape.rank();
-  c.check(c.in(input).shape == Shape{rank}, "`start` has shape ", c.in(input).shape, "; an input of shape ", c.in(0).shape,
-          " needs one number for each of its axes, (", rank, ",)");
+  c.check(c.in(input).shape == Shape{rank}, "`start` has shape ", c.in(input).shape, "; an input of shape ",
+          c.in(0).shape, " needs one number for each of its axes, (", rank, ",)");
 }
 
 void check_window(InferContext& c, const char* what, const Shape& window) {
@@ -226,49 +231,62 @@ std::vector<ValueId> compose_dynamic_update_slice(Emitter& e, const Attrs&, cons
   int64_t stride = sizes.size();
   for (int d = 0; d < r; ++d) {
     stride /= sizes[d];
-    const ValueId at = e.add(iota_along(e, counts[d], d, r, e.dtype(start)), clamped_start(e, start, d, counts[d], sizes[d]));
+    const ValueId at =
+        e.add(iota_along(e, counts[d], d, r, e.dtype(start)), clamped_start(e, start, d, counts[d], sizes[d]));
     const ValueId part = e.mul(at, e.graph.add_scalar(e.dtype(start), static_cast<double>(stride)));
     row = row == kNoValue ? part : e.add(row, part);
   }
   const ValueId base = e.reshape(inputs[0], {sizes.size(), inner});
-  const ValueId y = e("scatter_rows", {base, e.reshape(row, {counts.size()}), e.reshape(updates, {counts.size(), inner})},
-                      {std::string("set"), true});
+  const ValueId y =
+      e("scatter_rows", {base, e.reshape(row, {counts.size()}), e.reshape(updates, {counts.size(), inner})},
+        {std::string("set"), true});
   return {e.reshape(y, from)};
 }
 
 }  // namespace
 
-const OpDef scatter_op = {
-    .name = "scatter", .inputs = {"base", "indices", "updates"}, .attrs = {{"mode", AttrKind::text, std::string("add")}},
-    .infer = infer_scatter, .compose = compose_scatter,
-    .doc = "base with updates added, set (the last one wins), multiplied or taken the extremum with at base[indices[..., :]]; "
-           "updates broadcast to indices.shape[:-1] + base.shape[indices.shape[-1]:]."};
+const OpDef scatter_op = {.name = "scatter",
+                          .inputs = {"base", "indices", "updates"},
+                          .attrs = {{"mode", AttrKind::text, std::string("add")}},
+                          .infer = infer_scatter,
+                          .compose = compose_scatter,
+                          .doc =
+                              "base with updates added, set (the last one wins), multiplied or taken the extremum with "
+                              "at base[indices[..., :]]; "
+                              "updates broadcast to indices.shape[:-1] + base.shape[indices.shape[-1]:]."};
 
 const OpDef scatter_rows_op = {
-    .name = "scatter_rows", .inputs = {"base", "index", "updates"},
-    .attrs = {{"mode", AttrKind::text, {}, true}, {"distinct", AttrKind::boolean, false}}, .infer = infer_scatter_rows,
-    .gradient = scatter_rows_gradient, .lower = lower_scatter_rows,
+    .name = "scatter_rows",
+    .inputs = {"base", "index", "updates"},
+    .attrs = {{"mode", AttrKind::text, {}, true}, {"distinct", AttrKind::boolean, false}},
+    .infer = infer_scatter_rows,
+    .gradient = scatter_rows_gradient,
+    .lower = lower_scatter_rows,
     .doc = "Primitive of scatter: rows of base by their number. `distinct` promises that none is named twice."};
 
-const OpDef dynamic_slice_op = {
-    .name = "dynamic_slice", .inputs = {"x", "start"}, .attrs = {{"shape", AttrKind::ints, {}, true}},
-    .infer = [](InferContext& c) {
-      check_start(c, 1);
-      const Ints& dims = c.attr<Ints>(0);
-      const Shape window(dims.begin(), dims.end());
-      check_window(c, "shape", window);
-      c.set_out(c.in(0).dtype, window);
-    },
-    .compose = compose_dynamic_slice,
-    .doc = "The window x[start : start + shape]; start is moved so that the window fits."};
+const OpDef dynamic_slice_op = {.name = "dynamic_slice",
+                                .inputs = {"x", "start"},
+                                .attrs = {{"shape", AttrKind::ints, {}, true}},
+                                .infer =
+                                    [](InferContext& c) {
+                                      check_start(c, 1);
+                                      const Ints& dims = c.attr<Ints>(0);
+                                      const Shape window(dims.begin(), dims.end());
+                                      check_window(c, "shape", window);
+                                      c.set_out(c.in(0).dtype, window);
+                                    },
+                                .compose = compose_dynamic_slice,
+                                .doc = "The window x[start : start + shape]; start is moved so that the window fits."};
 
 const OpDef dynamic_update_slice_op = {
-    .name = "dynamic_update_slice", .inputs = {"x", "updates", "start"},
-    .infer = [](InferContext& c) {
-      check_start(c, 2);
-      check_window(c, "updates.shape", c.in(1).shape);
-      c.set_out(c.in(0).dtype, c.in(0).shape);
-    },
+    .name = "dynamic_update_slice",
+    .inputs = {"x", "updates", "start"},
+    .infer =
+        [](InferContext& c) {
+          check_start(c, 2);
+          check_window(c, "updates.shape", c.in(1).shape);
+          c.set_out(c.in(0).dtype, c.in(0).shape);
+        },
     .compose = compose_dynamic_update_slice,
     .doc = "x with the window at `start` replaced by updates; start is moved so that the window fits."};
 

@@ -4,8 +4,8 @@
 //   log_softmax  y_i = (x_i - m) - log sum_j exp(x_j - m)                   dx = dy - exp(y) sum_j dy_j
 //   logsumexp    y = m + log sum_j exp(x_j - m)                             dx = dy softmax(x)
 //
-// What users call moves the axis last and casts; the primitives (`row_softmax`, ...) work on rows of float32 or float64.
-// float16 and bfloat16 are computed in float32.
+// What users call moves the axis last and casts; the primitives (`row_softmax`, ...) work on rows of float32 or
+// float64. float16 and bfloat16 are computed in float32.
 #include <algorithm>
 
 #include "ops/tools.h"
@@ -17,6 +17,7 @@ namespace {
 void infer_axis(InferContext& c) {
   const int rank = c.in(0).shape.rank();
   c.check(rank >= 1, "x must have at least 1 axis, got a scalar");
+  if (!c.has_attr(0)) c.refuse_type("`axis` must be an integer, got None");
   c.set_attr(0, int64_t{c.axis(0, rank)});
   c.set_out(c.in(0).dtype, c.in(0).shape);
 }
@@ -46,7 +47,8 @@ void lower_rows(Lowering& l) {
   const Spec& x = l.in_spec(0);
   SoftmaxArgs args;
   args.width = x.shape.back();
-  auto& a = l.emit<SoftmaxArgs>((l.kernels.rows.*table)[static_cast<int>(lane_of(x.dtype))], rows_of(x.shape), kCost * args.width, args);
+  auto& a = l.emit<SoftmaxArgs>((l.kernels.rows.*table)[static_cast<int>(lane_of(x.dtype))], rows_of(x.shape),
+                                kCost * args.width, args);
   l.bind(a.x, l.in(0));
   l.bind(a.y, l.out());
 }
@@ -56,7 +58,8 @@ void lower_rows_grad(Lowering& l) {
   const Spec& y = l.in_spec(0);
   SoftmaxGradArgs args;
   args.width = y.shape.back();
-  auto& a = l.emit<SoftmaxGradArgs>((l.kernels.rows.*table)[static_cast<int>(lane_of(y.dtype))], rows_of(y.shape), kCost / 2 * args.width, args);
+  auto& a = l.emit<SoftmaxGradArgs>((l.kernels.rows.*table)[static_cast<int>(lane_of(y.dtype))], rows_of(y.shape),
+                                    kCost / 2 * args.width, args);
   l.bind(a.y, l.in(0));
   l.bind(a.dy, l.in(1));
   l.bind(a.dx, l.out());
@@ -83,7 +86,8 @@ void log_softmax_grad_gradient(GradientContext& c) {
   if (c.wants(0)) c.set(0, e.neg(e.mul(weighted, row_sum(e, dy))));
 }
 
-OpDef composite(const char* name, std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&), const char* doc) {
+OpDef composite(const char* name, std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&),
+                const char* doc) {
   OpDef op;
   op.name = name;
   op.inputs = {"x"};
@@ -114,7 +118,8 @@ Ints reduced_axes(InferContext& c) {
   for (int d = 0; !c.has_attr(0) && d < rank; ++d) axes.push_back(d);
   if (c.has_attr(0)) axes = c.attr<Ints>(0);
   for (int64_t& a : axes) {
-    c.check(a >= -rank && a < rank, "`axis` is ", attr_text(axes), "; the input has ", rank, rank == 1 ? " axis" : " axes");
+    c.check(a >= -rank && a < rank, "`axis` is ", attr_text(axes), "; the input has ", rank,
+            rank == 1 ? " axis" : " axes");
     if (a < 0) a += rank;
   }
   std::sort(axes.begin(), axes.end());
@@ -160,32 +165,48 @@ std::vector<ValueId> compose_logsumexp(Emitter& e, const Attrs& attrs, const std
 
 }  // namespace
 
-const OpDef softmax_op = composite("softmax", [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-  return on_last_axis(e, a, x[0], "row_softmax");
-}, "exp(x) / sum(exp(x)) along `axis`.");
-const OpDef log_softmax_op = composite("log_softmax", [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-  return on_last_axis(e, a, x[0], "row_log_softmax");
-}, "x - log(sum(exp(x))) along `axis`.");
+const OpDef softmax_op = composite(
+    "softmax",
+    [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) { return on_last_axis(e, a, x[0], "row_softmax"); },
+    "exp(x) / sum(exp(x)) along `axis`.");
+const OpDef log_softmax_op = composite(
+    "log_softmax",
+    [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
+      return on_last_axis(e, a, x[0], "row_log_softmax");
+    },
+    "x - log(sum(exp(x))) along `axis`.");
 
-const OpDef logsumexp_op = {
-    .name = "logsumexp", .inputs = {"x"}, .attrs = {{"axis", AttrKind::ints}, {"keepdims", AttrKind::boolean, false}},
-    .promote = Promote::floating, .infer = infer_logsumexp, .compose = compose_logsumexp,
-    .doc = "log(sum(exp(x))) over `axis` (None: all axes), without overflow."};
+const OpDef logsumexp_op = {.name = "logsumexp",
+                            .inputs = {"x"},
+                            .attrs = {{"axis", AttrKind::ints}, {"keepdims", AttrKind::boolean, false}},
+                            .promote = Promote::floating,
+                            .infer = infer_logsumexp,
+                            .compose = compose_logsumexp,
+                            .doc = "log(sum(exp(x))) over `axis` (None: all axes), without overflow."};
 
-const OpDef row_softmax_op = primitive("row_softmax", {"x"}, infer_rows,
-    [](GradientContext& c) { c.set(0, c.e("row_softmax_grad", {c.y(), c.dy()})); },
+const OpDef row_softmax_op = primitive(
+    "row_softmax", {"x"}, infer_rows,
+    [](GradientContext& c) {
+      c.set(0, c.e("row_softmax_grad", {c.y(), c.dy()}));
+    },
     lower_rows<&RowKernels::softmax>, "softmax over the last axis.");
 const OpDef row_softmax_grad_op = primitive("row_softmax_grad", {"y", "dy"}, infer_rows_grad, softmax_grad_gradient,
-    lower_rows_grad<&RowKernels::softmax_grad>, "y (dy - sum(dy y)).");
-const OpDef row_log_softmax_op = primitive("row_log_softmax", {"x"}, infer_rows,
-    [](GradientContext& c) { c.set(0, c.e("row_log_softmax_grad", {c.y(), c.dy()})); },
+                                            lower_rows_grad<&RowKernels::softmax_grad>, "y (dy - sum(dy y)).");
+const OpDef row_log_softmax_op = primitive(
+    "row_log_softmax", {"x"}, infer_rows,
+    [](GradientContext& c) {
+      c.set(0, c.e("row_log_softmax_grad", {c.y(), c.dy()}));
+    },
     lower_rows<&RowKernels::log_softmax>, "log_softmax over the last axis.");
-const OpDef row_log_softmax_grad_op = primitive("row_log_softmax_grad", {"y", "dy"}, infer_rows_grad, log_softmax_grad_gradient,
-    lower_rows_grad<&RowKernels::log_softmax_grad>, "dy - exp(y) sum(dy).");
-const OpDef row_logsumexp_op = primitive("row_logsumexp", {"x"},
+const OpDef row_log_softmax_grad_op =
+    primitive("row_log_softmax_grad", {"y", "dy"}, infer_rows_grad, log_softmax_grad_gradient,
+              lower_rows_grad<&RowKernels::log_softmax_grad>, "dy - exp(y) sum(dy).");
+const OpDef row_logsumexp_op = primitive(
+    "row_logsumexp", {"x"},
     [](InferContext& c) {
       need_row_dtype(c, 0);
-      c.check(c.in(0).shape.rank() >= 1 && c.in(0).shape.back() >= 1, "x has shape ", c.in(0).shape, "; rows must not be empty");
+      c.check(c.in(0).shape.rank() >= 1 && c.in(0).shape.back() >= 1, "x has shape ", c.in(0).shape,
+              "; rows must not be empty");
       c.set_out(c.in(0).dtype, without_last(c.in(0).shape));
     },
     [](GradientContext& c) {

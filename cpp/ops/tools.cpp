@@ -4,10 +4,19 @@ namespace falconet {
 
 DType kernel_dtype(DType d) {
   switch (d) {
-    case DType::float16: case DType::bfloat16: return DType::float32;
-    case DType::boolean: case DType::int8: case DType::uint8: case DType::int16: case DType::uint16: return DType::int32;
-    case DType::uint32: return DType::int64;
-    default: return d;
+    case DType::float16:
+    case DType::bfloat16:
+      return DType::float32;
+    case DType::boolean:
+    case DType::int8:
+    case DType::uint8:
+    case DType::int16:
+    case DType::uint16:
+      return DType::int32;
+    case DType::uint32:
+      return DType::int64;
+    default:
+      return d;
   }
 }
 
@@ -18,7 +27,8 @@ void need_integers(InferContext& c, int input, const char* what) {
 
 void need_index(InferContext& c, int input) {
   const DType d = c.in(input).dtype;
-  if (d != DType::int32 && d != DType::int64) c.refuse_type("input ", input, " must be int32 or int64, got ", name_of(d));
+  if (d != DType::int32 && d != DType::int64)
+    c.refuse_type("input ", input, " must be int32 or int64, got ", name_of(d));
 }
 
 void need_kernel_dtype(InferContext& c, int input) {
@@ -100,7 +110,8 @@ void emit_strided_copy(Lowering& l, DType dtype, Ref x, Ref y, const Shape& dims
   if (dims.size() == 0) return;
   const int64_t size = size_of(dtype);
   const CopyArgs args = copy_plan(dims.rank(), dims.begin(), x_strides.begin(), y_strides.begin());
-  auto& a = l.emit<CopyArgs>(l.kernels.move.copy[element_size_log2(size)], args.units, args.unit_elements * size / 2, args);
+  auto& a =
+      l.emit<CopyArgs>(l.kernels.move.copy[element_size_log2(size)], args.units, args.unit_elements * size / 2, args);
   l.bind(a.x, x);
   l.bind(a.y, y);
 }

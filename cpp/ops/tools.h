@@ -12,11 +12,12 @@ inline DType row_dtype(DType d) { return d == DType::float64 ? DType::float64 : 
 
 // Refuse an input of another dtype. `what` is the input's name.
 void need_integers(InferContext& c, int input, const char* what);
-void need_index(InferContext& c, int input);          // int32, int64: what kernels read
-void need_kernel_dtype(InferContext& c, int input);   // what kernel_dtype gives
-void need_row_dtype(InferContext& c, int input);      // float32, float64
+void need_index(InferContext& c, int input);         // int32, int64: what kernels read
+void need_kernel_dtype(InferContext& c, int input);  // what kernel_dtype gives
+void need_row_dtype(InferContext& c, int input);     // float32, float64
 
-// An axis attribute that may be None, which stands for the input seen flat: its place, or -1. Written back in canonical form.
+// An axis attribute that may be None, which stands for the input seen flat: its place, or -1. Written back in canonical
+// form.
 int optional_axis(InferContext& c, int attr_index, int rank);
 // What a compose step takes for such an attribute: flattens x where it is None, and returns the axis.
 int flatten_or_axis(Emitter& e, const Attr& axis, ValueId& x);
@@ -35,12 +36,13 @@ inline int64_t rows_of(const Shape& shape) { return without_last(shape).size(); 
 // Instructions. `cost` in flops, or bytes / 4.
 void emit_fill(Lowering& l, Ref y, const Spec& spec, double value);
 void emit_copy(Lowering& l, Ref x, Ref y, const Spec& spec);
-void emit_strided_copy(Lowering& l, DType dtype, Ref x, Ref y, const Shape& dims, const Shape& x_strides, const Shape& y_strides);
+void emit_strided_copy(Lowering& l, DType dtype, Ref x, Ref y, const Shape& dims, const Shape& x_strides,
+                       const Shape& y_strides);
 
-// The gradient rule of a fused gradient op, from the plain formula of the op it belongs to: the formula is differentiated
-// once for what the fused op gives, and once more for the rule. Output k of the node is the gradient of input
-// variables[k]; `dy` is the input that holds the gradient of the formula's value. Inputs that the forward op saved are
-// functions of the variables, so nothing flows into them.
+// The gradient rule of a fused gradient op, from the plain formula of the op it belongs to: the formula is
+// differentiated once for what the fused op gives, and once more for the rule. Output k of the node is the gradient of
+// input variables[k]; `dy` is the input that holds the gradient of the formula's value. Inputs that the forward op
+// saved are functions of the variables, so nothing flows into them.
 using Formula = ValueId (*)(Emitter& e, const Node& node, const std::vector<ValueId>& variables);
 void differentiate_formula(GradientContext& c, const std::vector<int>& variables, int dy, Formula formula);
 

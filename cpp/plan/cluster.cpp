@@ -61,7 +61,7 @@ class Grouper {
     const int64_t size = g_.spec(n.output()).size();
     std::vector<int> candidates;
     const auto offer = [&](int group) {
-      if (group < 0 || !groups_[group].pointwise || groups_[group].size != size) return;
+      if (group < 0 || groups_[group].nodes.empty() || !groups_[group].pointwise || groups_[group].size != size) return;
       if (std::find(candidates.begin(), candidates.end(), group) == candidates.end()) candidates.push_back(group);
     };
     for (ValueId v : n.inputs) {

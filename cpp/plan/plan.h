@@ -11,6 +11,7 @@
 
 #include "base/task.h"
 #include "graph/graph.h"
+#include "graph/lowering.h"
 
 namespace falconet {
 
@@ -82,7 +83,7 @@ class Plan {
   std::vector<InstructionInfo> infos_;
   std::vector<std::shared_ptr<Buffer>> memory_;  // arguments and their tables
   std::vector<Array> constants_;
-  std::vector<std::unique_ptr<Plan>> sub_plans_;
+  std::vector<std::unique_ptr<SubPlan>> sub_plans_;
   std::vector<std::vector<Patch>> input_patches_, output_patches_;
   std::vector<Patch> arena_patches_;
   std::vector<BoundVariable> variables_;

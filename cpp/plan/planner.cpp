@@ -5,6 +5,7 @@
 
 #include "base/thread_pool.h"
 #include "graph/lowering.h"
+#include "graph/simplify.h"
 #include "plan/cluster.h"
 #include "plan/memory.h"
 #include "plan/tile_builder.h"
@@ -35,6 +36,13 @@ struct CopyBytes {
   void* to;
   int64_t bytes;
 };
+// Bodies have activations of their own: they run while the plan around them is using its arena.
+struct BodyPlan : SubPlan {
+  explicit BodyPlan(const Graph& body) : plan(make_plan(*simplify(body, true), std::make_shared<Arena>())) {}
+  void run(const void* const* inputs, void* const* outputs) const override { plan->run(inputs, outputs); }
+  std::unique_ptr<Plan> plan;
+};
+
 constexpr int64_t kCopyUnit = 64 << 10;
 
 void copy_bytes(const void* args, int64_t begin, int64_t end) {
@@ -461,6 +469,10 @@ class Planner::NodeLowering : public Lowering {
 
   Ref scratch(int64_t bytes) override { return p_.new_scratch(bytes); }
   bool in_place(int i) const override { return p_.place_[p_.root_[node().inputs[i]]].inside == node().output(); }
+  const SubPlan* sub_plan(const Graph& body) override {
+    p_.plan_->sub_plans_.push_back(std::make_unique<BodyPlan>(body));
+    return p_.plan_->sub_plans_.back().get();
+  }
   int32_t* index_error() override {
     p_.plan_->index_checks_.push_back({std::make_unique<int32_t>(0), join_text("[", node().op->name, "] an index is out of range for an input of shape ", in_spec(0).shape)});
     return p_.plan_->index_checks_.back().flag.get();

@@ -39,11 +39,16 @@ ValueId Tape::record(const OpDef& op, Attrs attrs, std::vector<ValueId> inputs) 
   return first;
 }
 
-std::vector<Concrete> Tape::apply(const OpDef& op, const Attrs& attrs, const std::vector<Concrete>& inputs) {
+const Concrete& Tape::computed(ValueId v) {
+  catch_up();
+  return computed_[v];
+}
+
+std::vector<Concrete> Tape::compute(const OpDef& op, const Attrs& attrs, const std::vector<Concrete>& inputs) {
   std::vector<ValueId> ids;
   for (const Concrete& x : inputs) ids.push_back(known(x));
   std::vector<Concrete> outputs;
-  for (ValueId v : Emitter::apply(op, attrs, ids)) outputs.push_back(computed_[v]);
+  for (ValueId v : apply(op, attrs, ids)) outputs.push_back(computed_[v]);
   return outputs;
 }
 

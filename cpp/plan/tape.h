@@ -21,7 +21,7 @@ uint64_t new_array_id();
 
 using Evaluate = std::function<std::vector<Concrete>(const OpDef&, const Attrs&, const std::vector<Concrete>&)>;
 
-class Tape : private Emitter {
+class Tape : public Emitter {
  public:
   // `below` computes a primitive op.
   explicit Tape(Evaluate below) : Emitter(graph_), below_(std::move(below)) {}
@@ -30,7 +30,11 @@ class Tape : private Emitter {
   void watch(const Concrete& array) { known(array); }
   bool watches(const Concrete& array) const { return values_.count(array.id) != 0; }
 
-  std::vector<Concrete> apply(const OpDef& op, const Attrs& attrs, const std::vector<Concrete>& inputs);
+  // Computes an op on arrays and notes it.
+  std::vector<Concrete> compute(const OpDef& op, const Attrs& attrs, const std::vector<Concrete>& inputs);
+  // Between the tape's values and arrays.
+  ValueId known(const Concrete& array);
+  const Concrete& computed(ValueId v);
 
   // One gradient for each source; those the target does not depend on have a null buffer. The tape goes on recording
   // nothing of this itself. target_gradients: empty, or one per target.
@@ -38,7 +42,6 @@ class Tape : private Emitter {
                                  const std::vector<Concrete>& target_gradients);
 
  private:
-  ValueId known(const Concrete& array);
   void catch_up();
   ValueId record(const OpDef& op, Attrs attrs, std::vector<ValueId> inputs) override;
 

@@ -31,13 +31,14 @@ from falconet.models import Model, Sequential
 from falconet.naming import name_scope
 from falconet.optimizers import Optimizer
 from falconet.regularizers import Regularizer
-from falconet.tracing import KerasTensor
+from falconet.tracing import GradientTape, KerasTensor, grad, jit, value_and_grad
 from falconet.variables import Variable
 from falconet.version import __version__
 
 __all__ = [
-    "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model",
-    "Optimizer", "Regularizer", "Sequential", "Variable", "__version__", "activations", "callbacks", "config",
-    "constraints", "debug", "dtype_policies", "initializers", "layers", "losses", "metrics", "models", "name_scope",
-    "ops", "optimizers", "random", "regularizers", "saving", "tree", "utils",
+    "__version__", "activations", "callbacks", "config", "constraints", "debug", "dtype_policies", "grad",
+    "initializers", "jit", "layers", "losses", "metrics", "models", "name_scope", "ops", "optimizers", "random",
+    "regularizers", "saving", "tree", "utils", "value_and_grad", "DTypePolicy", "GradientTape", "Initializer",
+    "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
+    "Sequential", "Variable",
 ]  # fmt: skip

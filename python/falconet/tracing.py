@@ -153,7 +153,7 @@ class Program:
         else:
             leaves, key = self._signature(args)
             outputs, structure = self._native.call(key, leaves)
-        return outputs[0] if structure is None else _pack(structure, outputs)
+        return outputs[0] if structure is None else _pack(structure[0], outputs)
 
     def epoch(
         self,
@@ -177,20 +177,20 @@ class Program:
         if on_batch is not None:
 
             def report(step: int, outputs: list[Any], structure: Any) -> None:
-                on_batch(step, outputs[0] if structure is None else _pack(structure, outputs))
+                on_batch(step, outputs[0] if structure is None else _pack(structure[0], outputs))
 
         steps_run, outputs, structure = self._native.epoch(
             key, leaves, order, batch_size, first, -1 if steps is None else steps, report
         )
-        if not outputs:
-            return steps_run, None if structure is None else _pack(structure, outputs)
-        return steps_run, outputs[0] if structure is None else _pack(structure, outputs)
+        if structure is None:
+            return steps_run, outputs[0] if outputs else None
+        return steps_run, _pack(structure[0], outputs)
 
     def map(self, data: Any, batch_size: int) -> Any:
         """fn's outputs for all rows of `data`, in batches, one after another as NumPy arrays."""
         leaves, key = self._signature(data)
         outputs, structure = self._native.map(key, leaves, batch_size)
-        return outputs[0] if structure is None else _pack(structure, outputs)
+        return outputs[0] if structure is None else _pack(structure[0], outputs)
 
     def invalidate(self) -> None:
         """Forgets every trace and plan: the function's Python code runs again at the next call."""
@@ -229,7 +229,7 @@ class Program:
             tensors: list[Any] = []
             structure = _unpack(outputs, tensors)
             graph.set_outputs(tensors)
-            graph.note = None if structure is _Slot else structure
+            graph.note = None if structure is _Slot else (structure,)
         return graph
 
 

@@ -36,7 +36,7 @@ def _binary(target, output, from_logits=False):
 
 
 def _bound(y, a, b, **attrs):
-    """Logarithms of a row within units of the largest term, sums of at most 1000 weighted by a target of sum about 1."""
+    """Logarithms of a row within units of the largest term, their sums weighted by targets of sum about 1."""
     return np.full(
         np.shape(y),
         gamma(64)

@@ -56,7 +56,7 @@ _MATMUL = [
 _MATMUL_ERRORS = [
     raises("(32, 128)", normal(32, 128), normal(64, 10)),
     raises("(2, 3, 4)", normal(2, 3, 4), normal(5, 4, 3)),
-    raises("scalar", normal(), normal(2, 2)),
+    raises("1 axis", normal(), normal(2, 2)),
 ]
 _EINSUMS = [
     ("ij,jk->ik", (3, 4), (4, 5)),

@@ -138,7 +138,16 @@ UNARY = [
     _unary("erfc", _function(math.erfc), -3, 3),
     _unary("erfinv", _function(_erfinv), -0.95, 0.95),
     _unary("lgamma", _function(_gamma_log), 2.5, 30, special=False, internal=True),
-    _unary("digamma", _function(_digamma), 2, 30, special=False, internal=True),
+    _unary(
+        "digamma",
+        _function(_digamma),
+        2,
+        30,
+        None,
+        "its derivative, the trigamma function, is no op",
+        False,
+        internal=True,
+    ),
     _unary("isnan", np.isnan, -5, 5, exact, _TRUTH),
     _unary("isinf", np.isinf, -5, 5, exact, _TRUTH),
     _unary("isfinite", np.isfinite, -5, 5, exact, _TRUTH),
@@ -157,13 +166,13 @@ UNARY = [
     # x times a constant rounded to float32 is one more rounding.
     _unary("deg2rad", np.deg2rad, -180, 180, ulps(1)),
     _unary("rad2deg", np.rad2deg, -3, 3, ulps(1)),
-    # sin at pi x rounded twice: the error of the angle counts |pi x| half-units, which cot(pi x) would magnify near zeros.
+    # sin of pi x rounded twice: an error of |pi x| half-units in the angle, which cot(pi x) would magnify near zeros.
     _unary("sinc", _sinc, -0.7, 0.7, ulps(12), special=False),
     # Clenshaw's recurrence adds about 30 terms of magnitude below 1; exp doubles the error of its argument.
     _unary("i0", np.i0, -12, 12, lambda y, x: (40 + np.abs(x)) * ulp(y), special=False),
     Row(
         "nan_to_num",
-        lambda x: np.nan_to_num(x.astype("float32")).astype("float64"),
+        lambda x: np.nan_to_num(x, posinf=float(np.finfo("float32").max), neginf=float(np.finfo("float32").min)),
         [case(SPECIAL, smooth=False), case(normal(3, 5))],
         exact,
     ),
@@ -210,7 +219,9 @@ def _logaddexp2(x1, x2):
     return np.logaddexp2(x1, x2)
 
 
-_LARGER = lambda y, x1, x2: ulp(np.maximum(np.abs(x1), np.abs(x2))) * 4 + 4 * ulp(y)  # noqa: E731: a row's formula
+def _of_the_larger(y, x1, x2):
+    return 4 * ulp(np.maximum(np.abs(x1), np.abs(x2))) + 4 * ulp(y)
+
 
 BINARY = [
     _binary("add", np.add),
@@ -239,8 +250,8 @@ BINARY = [
         "its steps are those of the float format",
         special=False,
     ),
-    _binary("logaddexp", np.logaddexp, _LARGER),
-    _binary("logaddexp2", _logaddexp2, _LARGER),
+    _binary("logaddexp", np.logaddexp, _of_the_larger),
+    _binary("logaddexp2", _logaddexp2, _of_the_larger),
     _binary("heaviside", np.heaviside, exact, _FLAT),
     _binary("equal", np.equal, exact, _TRUTH),
     _binary("not_equal", np.not_equal, exact, _TRUTH),

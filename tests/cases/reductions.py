@@ -130,7 +130,7 @@ _EXTREMES = [
     case(np.float32([1, np.nan, 3]), smooth=False),
     case(integers(5, 6), axis=1),
 ]
-_NO_ELEMENTS = [raises("no elements", np.zeros((0, 3), "float32"), axis=0)]
+_NO_ELEMENTS = [raises("empty", np.zeros((0, 3), "float32"), axis=0)]
 _BAD_AXIS = [raises("axis", normal(2, 3), axis=2), raises("axis", normal(2, 3), axis=(0, 0))]
 
 OPS = [
@@ -235,6 +235,20 @@ OPS = [
             case(np.float32([2, 0, 3, 0, 4]), axis=0),
         ],
         lambda y, x, axis=None: gamma(np.size(x) + 1) * np.abs(y) + ulp(y),
+    ),
+    Row(
+        "cummax",
+        _scan(np.maximum.accumulate),
+        [case(distinct(3, 5), axis=1), case(distinct(4, 65), axis=0), case(integers(9), axis=0)],
+        exact,
+        internal=True,
+    ),
+    Row(
+        "cummin",
+        _scan(np.minimum.accumulate),
+        [case(distinct(3, 5), axis=1), case(distinct(4, 65), axis=0), case(integers(9), axis=0)],
+        exact,
+        internal=True,
     ),
     Row(
         "average",

@@ -30,6 +30,18 @@ def _batch_norm(x, mean, variance, offset=None, scale=None, axis=-1, epsilon=1e-
     return y if offset is None else y + offset.reshape(shape)
 
 
+def _batch_norm_train(x, gamma, beta, epsilon=1e-3):
+    axes = tuple(range(x.ndim - 1))
+    mean, variance = x.mean(axes), x.var(axes)
+    return (x - mean) / np.sqrt(variance + epsilon) * gamma + beta, mean, variance
+
+
+def _batch_norm_train_bound(y, x, gamma_, beta, epsilon=1e-3):
+    rows, largest = x.size // x.shape[-1], np.max(np.abs(x))
+    unit = gamma(rows + 16)
+    return unit * (np.abs(y[0]) + (1 + largest / np.sqrt(epsilon)) * 2), unit * largest, 4 * unit * largest**2
+
+
 def _normalize(x, axis=-1, order=2, epsilon=1e-7):
     return x / np.maximum(np.sum(np.abs(x) ** order, axis=axis, keepdims=True) ** (1 / order), epsilon)
 
@@ -116,6 +128,17 @@ OPS = [
         lambda y, x, *r, **a: 8 * ulp(y) + 8 * ulp(np.full(y.shape, (np.max(np.abs(x)) + _weight(r)) * 2 * _weight(r))),
         errors=[raises("mean", normal(4, 7), normal(6), normal(7), axis=-1)],
         bench=[case(normal(32, 28, 28, 64), normal(64), uniform(64), normal(64), uniform(64), axis=-1)],
+    ),
+    Row(
+        "batch_norm_train",
+        _batch_norm_train,
+        [
+            case(normal(6, 5), uniform(5, **_W), normal(5, key=1)),
+            case(normal(2, 4, 4, 3), uniform(3, **_W), normal(3, key=1), epsilon=1e-2),
+        ],
+        _batch_norm_train_bound,
+        bench=[case(normal(32, 28, 28, 64), uniform(64), normal(64))],
+        internal=True,
     ),
     Row(
         "normalize",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,8 @@ from cases import all_ops  # noqa: E402
 from cases.base import apply  # noqa: E402
 
 __all__ = [
-    "CALLS", "DTYPES", "MAKERS", "SMALLEST", "TESTS", "UNITS", "all_ops", "apply", "check_close", "converted", "is_float",
-    "op_of", "parameters", "reference_of", "results", "run", "wide",
+    "CALLS", "DTYPES", "MAKERS", "SMALLEST", "TESTS", "UNITS", "all_ops", "apply", "check_close", "converted",
+    "is_float", "op_of", "parameters", "reference_of", "results", "run", "wide",
 ]  # fmt: skip
 
 # The unit roundoff of a dtype relative to float32's, by which tolerances are scaled; the smallest normal number.
@@ -53,7 +54,8 @@ def converted(x, dtype):
 
 def reference_of(row, case, inputs=None):
     """(reference, tolerance) in float64: lists with an entry for each result."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of all-NaN slices, which have a result
         xs = [wide(x) for x in (case.inputs if inputs is None else inputs)]
         attrs = {name: wide(value) for name, value in case.attrs.items()}
         wanted = row.reference(*xs, **attrs)
@@ -74,13 +76,13 @@ def run(row, case, dtype="float32"):
 
 
 def check_close(got, wanted, bound, what, smallest=0.0):
-    """Shapes equal, NaN and infinities in the same places, and |error| <= bound elsewhere (numbers below `smallest` = 0)."""
+    """Shapes equal, NaN and infinities in the same places, |error| <= bound elsewhere; below `smallest`, 0 will do."""
     assert got.shape == wanted.shape, f"{what}: shape {got.shape}, wanted {wanted.shape}"
     got, wanted = got.astype("float64"), wanted.astype("float64")
     finite = np.isfinite(wanted)
     np.testing.assert_array_equal(got[~finite], wanted[~finite], err_msg=what)
     error = np.where(finite, np.abs(np.where(finite, got, 0) - np.where(finite, wanted, 0)), 0)
-    allowed = np.broadcast_to(bound, wanted.shape) + np.where(np.abs(wanted) < smallest, smallest, 0)
+    allowed = np.broadcast_to(np.nan_to_num(bound), wanted.shape) + np.where(np.abs(wanted) < smallest, smallest, 0)
     bad = ~(error <= allowed)
     if bad.any():
         with np.errstate(over="ignore"):

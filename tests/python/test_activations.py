@@ -40,5 +40,16 @@ def test_other_ways_to_name_an_activation():
         activations.get("rellu")
 
 
+def test_sparsemax_is_the_nearest_distribution():
+    x = array(INPUT["x"])
+    y = np.asarray(activations.sparsemax(x), "float64")
+    assert_close(y.sum(-1), [1.0, 1.0])
+    assert (y >= 0).all()
+    # Of a projection y of x: (x - y) is largest, and constant, where y > 0.
+    for distance, row in zip(x - y, y, strict=True):
+        assert_close(distance[row > 0], np.full((row > 0).sum(), distance.max()))
+    assert activations.get("sparsemax") is activations.sparsemax
+
+
 def test_softmax_of_equal_large_values():
     assert_close(activations.softmax(np.full((1, 4), 3e38, "float32")), [[0.25] * 4])

@@ -67,10 +67,16 @@ def test_dtypes_are_those_of_keras(index):
         pytest.skip(DIFFERENT[name])
     wrong = {}
     for dtype, keras in wanted.items():
-        if keras is not None:
+        if keras is None:
+            continue
+        try:
             found = [y.dtype for y in _call(index, dtype) if hasattr(y, "dtype")]
-            if found != keras:
-                wrong[dtype] = f"{found}, in Keras {keras}"
+        except TypeError as refusal:
+            # Arithmetic on bool is refused with a message, where Keras computes with one bit.
+            assert dtype == "bool" and ("bool" in str(refusal)), f"[{name}] {dtype}: {refusal}"
+            continue
+        if found != keras:
+            wrong[dtype] = f"{found}, in Keras {keras}"
     assert not wrong, f"[{name}] {wrong}"
 
 
@@ -89,7 +95,7 @@ def _widened(dtype, wanted32, wanted_others):
 @pytest.mark.parametrize("index", _NAMED)
 def test_float64_stays_float64(index, dtype):
     name, wanted = GOLDEN[index]
-    if wanted.get("float32") is None or wanted.get("float16") is None or name in ("cast", "cumsum"):
+    if wanted.get("float32") is None or wanted.get("float16") is None or name in ("cast", "cumsum", *DIFFERENT):
         pytest.skip("Keras has no answer, or a dtype is part of the call")
     found = [y.dtype for y in _call(index, dtype) if hasattr(y, "dtype")]
     assert found == _widened(dtype, wanted["float32"], wanted["float16"]), f"[{name}] {found}"
@@ -137,20 +143,16 @@ class Batches(Arrays):
         return falconet.KerasTensor((None, *shape[1:]) if len(shape) > 1 else shape, dtype)
 
 
-UNARY_LIKE = [
-    p for p in _NAMED if p.values[0] < len(CALLS) and ROWS[p.values[0]][0] in
-    {"relu", "exp", "softmax", "layer_normalization", "clip", "sum", "mean", "gelu", "log_softmax", "glu", "stack", "pad", "reshape", "flip", "var",
-     "sort", "top_k", "moments", "one_hot", "categorical_crossentropy", "tile", "split", "dot_product_attention", "median", "normalize", "cumsum"}
-]  # fmt: skip
+BATCHED = """relu exp softmax layer_normalization clip sum mean gelu log_softmax glu stack pad flip var sort top_k
+ moments one_hot categorical_crossentropy tile split dot_product_attention median normalize cumsum""".split()
+_BATCHED_ROWS = [p for p in _NAMED if p.values[0] < len(CALLS) and ROWS[p.values[0]][0] in BATCHED]
 
 
-@pytest.mark.parametrize("index", UNARY_LIKE)
+@pytest.mark.parametrize("index", _BATCHED_ROWS)
 def test_unknown_sizes_stay_unknown(index):
     """Where the batch size is not known, what depends on it is None and the rest is what arrays give."""
     name = ROWS[index][0]
     wanted = _call(index, "float32")
-    if name == "reshape":
-        pytest.skip("(3, -1) of an unknown batch is another shape")
     for y, w in zip(_call(index, "float32", Batches), wanted, strict=True):
         assert len(y.shape) == len(w.shape)
         assert all(n is None or n == m for n, m in zip(y.shape, w.shape, strict=True)), (name, y.shape, w.shape)

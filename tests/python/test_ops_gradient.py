@@ -82,8 +82,8 @@ def test_gradient(row, case):
 
 
 # One of each kind of rule: twice differentiable ones whose second derivative is not 0.
-SECOND = "exp log sin tanh sigmoid softplus erf power divide multiply sqrt square softmax log_softmax logsumexp matmul mean var"
-SECOND += " layer_normalization silu gelu logaddexp prod cumsum einsum take norm binary_crossentropy"
+SECOND = """exp log sin tanh sigmoid softplus erf power divide multiply sqrt square softmax log_softmax logsumexp matmul
+ mean var layer_normalization silu gelu logaddexp prod cumsum einsum take norm binary_crossentropy"""
 
 
 @pytest.mark.parametrize("name", SECOND.split())

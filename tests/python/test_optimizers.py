@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras_golden import array, assert_close, label, load
 
-from falconet import initializers, ops, optimizers
+from falconet import initializers, ops, optimizers, tracing
 from falconet.optimizers import schedules
 from falconet.variables import Variable
 
@@ -66,6 +66,25 @@ def test_variable_by_variable_gives_the_same_values(row):
     for step, wanted in enumerate(row["values"]):
         optimizer.apply(grads_of(step), variables)
         assert_all_close(read(variables), wanted, UNITS.get(row["name"], 64))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=label)
+@pytest.mark.parametrize("streamed", [True, False], ids=["streams", "variables"])
+def test_compiled_steps_are_those_of_keras(row, streamed):
+    optimizer, variables = make(row), make_variables()
+    optimizer.build(variables)
+    if not streamed:
+        optimizer._streams = []
+
+    @tracing.jit
+    def step(*grads):
+        optimizer.apply(grads, variables)
+        return optimizer.iterations
+
+    for count, wanted in enumerate(row["values"]):
+        step(*grads_of(count))
+        assert_all_close(read(variables), wanted, UNITS.get(row["name"], 64))
+    assert int(read(optimizer.variables)[0]) == len(row["values"])
 
 
 @pytest.mark.parametrize("row", ROWS, ids=label)
@@ -270,6 +289,29 @@ def test_loss_scale_optimizer_skips_what_is_not_finite():
     assert int(ops.convert_to_numpy(optimizer.iterations)) == 3
     again = optimizers.deserialize(optimizers.serialize(optimizer))
     assert isinstance(again.inner_optimizer, optimizers.SGD)
+
+
+def test_compiled_loss_scale_optimizer():
+    def run(compiled):
+        inner = optimizers.Adam(0.5)
+        optimizer = optimizers.LossScaleOptimizer(inner, initial_scale=8.0, dynamic_growth_steps=2)
+        variables = [Variable(initializer=initializers.Ones(), shape=(n,), name=f"v{n}") for n in (2, 3)]
+        optimizer.build(variables)
+        assert len(inner._streams) == 1
+
+        def step(*grads):
+            optimizer.apply(grads, variables)
+            return ops.convert_to_tensor(optimizer.dynamic_scale)
+
+        step = tracing.jit(step) if compiled else step
+        good, bad = np.ones(2, "float32"), np.array([np.nan, 1.0], "float32")
+        rest = np.ones(3, "float32")
+        assert [float(step(g, rest)) for g in (good, bad, good, good)] == [8.0, 4.0, 4.0, 8.0]
+        assert [int(v) for v in read([inner._iterations, optimizer.step_counter])] == [3, 0]
+        return read(variables + inner.variables)
+
+    for one, two in zip(run(True), run(False), strict=True):
+        assert_close(one, two)
 
 
 def test_several_optimizers():

@@ -220,7 +220,9 @@ BAD_CONFIGS = {
         "module": "keras", "class_name": "Functional", "registered_name": None,
         "config": {
             "name": "f", "trainable": True, "input_layers": [], "output_layers": [],
-            "layers": [{"class_name": "__op__", "config": {"function": "ops.__loader__"}, "name": "x", "inbound_nodes": []}],
+            "layers": [
+                {"class_name": "__op__", "config": {"function": "ops.__loader__"}, "name": "x", "inbound_nodes": []}
+            ],
         },
     },
 }  # fmt: skip

@@ -421,3 +421,31 @@ def test_output_metrics_resolve_accuracy_by_shape():
         history = model.fit(x, y, verbose=0).history
         assert set(history) == {"loss", "accuracy"}
         assert type(model.metrics[1].metrics[0]).__name__ == kind
+
+
+def test_values_noted_in_call_do_not_cause_tracing_again():
+    traces = []
+
+    class Noting(layers.Layer):
+        def call(self, x):
+            traces.append(1)
+            self.seen = tuple(x.shape)
+            return x
+
+    x, y = data(16)
+    model = keras.Sequential([layers.Input((3,)), Noting(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(x, y, batch_size=8, epochs=2, verbose=0)
+    count = len(traces)
+    model.fit(x, y, batch_size=8, epochs=5, verbose=0)
+    assert len(traces) == count
+
+
+def test_a_new_optimizer_is_followed():
+    x, y = data(16)
+    model = linear(rate=0.0)
+    model.fit(x, y, verbose=0)
+    before = model.get_weights()[0]
+    model.optimizer = keras.optimizers.SGD(0.1)
+    model.fit(x, y, verbose=0)
+    assert not np.array_equal(before, model.get_weights()[0])

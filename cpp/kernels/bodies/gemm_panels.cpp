@@ -4,7 +4,7 @@
 //   for columns jc in steps of kNc, for k pc in steps of kc, for panels i of A, for panels j of B: one tile
 //
 // The first panel of A reads B in place, from beyond L2, and packs it as it passes: the stores hide behind the FMAs.
-// So a product of one panel of A (few rows) never packs B, and reads it once.
+// So a product of one panel of A (few rows) never packs a B that lies in rows, and reads it once, in wider tiles.
 #include "kernels/bodies/gemm_paths.h"
 
 namespace falconet::FALCONET_ISA {
@@ -26,18 +26,17 @@ void pack_a(const Product<T>& q, int64_t row, int64_t p, int64_t k, int h, T* ou
   }
 }
 
-// op(B)'s columns j .. j + cols of the stretch of k that starts at p, made ready for `t`; returns the tile to run
-// first.
+// op(B)'s columns j .. j + cols of the stretch of k that starts at p, made ready for `t`; returns the tile to run.
 template <class T>
-TileFn<T> first_tile(const Product<T>& q, Tile<T>& t, int64_t p, int64_t j, int rows, T* packed, bool again) {
+TileFn<T> first_tile(const Product<T>& q, Tile<T>& t, int64_t p, int64_t j, int rows, T* packed, bool reads_once) {
   using B = Blocking<T>;
   const T* b = q.b + p * q.b_step + j * q.b_column;
   const Tiles<T>& tiles = TileTable<T>::tiles;
-  if (q.b_column == 1 && t.cols == B::kNr) {
+  if (q.b_column == 1 && t.cols >= B::kNr) {
     t.b = b;
     t.b_step = q.b_step;
-    t.b_packed = again ? packed : nullptr;
-    return tiles.far[rows - 1];
+    t.b_packed = reads_once ? nullptr : packed;
+    return (t.cols > B::kNr ? tiles.wide_far : tiles.far)[rows - 1];
   }
   if (q.b_column == 1) {
     pack_b_rows(b, q.b_step, t.k, t.cols, packed);
@@ -49,15 +48,25 @@ TileFn<T> first_tile(const Product<T>& q, Tile<T>& t, int64_t p, int64_t j, int 
   return tiles.plain[t.cols > Vec<T>::width][rows - 1];
 }
 
+// The tile at column j of nc asks for its share of `size` elements, the next panel of A.
+template <class T>
+FALCONET_INLINE void ask_ahead(Tile<T>& t, const T* next, int64_t size, int64_t j, int64_t nc) {
+  constexpr int kLine = 64 / sizeof(T), kNr = Blocking<T>::kNr;
+  const int64_t lines = size / kLine, tile = j / kNr, tiles = ceil_div(nc, kNr);
+  t.ahead = next + tile * lines / tiles * kLine;
+  t.ahead_end = next + (tile + 1) * lines / tiles * kLine;
+}
+
 // a_packed: all of A's panels, one after the other, or null; b_packed: all of B's panels, or null.
 template <class T>
 void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const T* a_packed, const T* b_packed) {
   using B = Blocking<T>;
-  constexpr int W = Vec<T>::width, kNr = B::kNr, kLine = 64 / sizeof(T);
+  constexpr int W = Vec<T>::width, kNr = B::kNr;
   alignas(64) T a_panel[B::kRows * B::kKc];
   const Tiles<T>& tiles = TileTable<T>::tiles;
   const Panels panels(q.m, B::kRows);
   const int64_t kc = args.plan.kc;
+  const bool reads_once = part.panels == 1 && q.b_column == 1 && !b_packed;
   for (int64_t jc = part.col; jc < part.col + part.cols; jc += B::kNc) {
     const int64_t nc = least(B::kNc, part.col + part.cols - jc);
     for (int64_t pc = 0; pc < q.k; pc += kc) {
@@ -70,6 +79,7 @@ void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const
       for (int64_t i = part.panel; i < part.panel + part.panels; ++i) {
         const int h = panels.height(i);
         const int64_t row = panels.row(i);
+        t.ahead = t.ahead_end = nullptr;
         t.a_row = 1;
         t.a_step = h;
         if (a_packed) {
@@ -81,8 +91,9 @@ void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const
           pack_a(q, row, pc, t.k, h, a_panel);
           t.a = a_panel;
         }
-        for (int64_t j = 0; j < nc; j += kNr) {
-          t.cols = static_cast<int>(least(kNr, nc - j));
+        for (int64_t j = 0; j < nc; j += t.cols) {
+          const bool wide = reads_once && h <= B::kWideRows && nc - j >= B::kWideVecs * W;
+          t.cols = wide ? B::kWideVecs * W : static_cast<int>(least(kNr, nc - j));
           t.c = q.c + row * q.ldc + jc + j;
           t.c_next = j + kNr < nc ? t.c + kNr : row + h < q.m ? q.c + (row + h) * q.ldc + jc : nullptr;
           t.bias = q.bias ? q.bias + jc + j : nullptr;
@@ -93,14 +104,9 @@ void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const
           } else {
             T* packed = static_cast<T*>(part.scratch) + j * kc;
             t.b = packed;
-            if (i == part.panel) fn = first_tile(q, t, pc, jc + j, h, packed, part.panels > 1);
+            if (i == part.panel) fn = first_tile(q, t, pc, jc + j, h, packed, reads_once);
           }
-          if (a_packed && i + 1 < part.panel + part.panels) {  // this tile's share of the next panel
-            const T* next = t.a + h * q.k;
-            const int64_t lines = h * t.k / kLine, tile = j / kNr, tiles_of_panel = ceil_div(nc, kNr);
-            t.ahead = next + tile * lines / tiles_of_panel * kLine;
-            t.ahead_end = next + (tile + 1) * lines / tiles_of_panel * kLine;
-          }
+          if (a_packed && i + 1 < part.panel + part.panels) ask_ahead(t, t.a + h * q.k, h * t.k, j, nc);
           fn(t);
         }
         if (t.finish) call_epilogue(args, q.batch, row, h, jc, nc);

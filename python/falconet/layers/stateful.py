@@ -37,8 +37,9 @@ class Stateful:
         elif value is None and name in self.__dict__:
             self._release(name, self.__dict__[name])
         object.__setattr__(self, name, value)
-        if name[0] != "_" and name not in self._not_computed and self.__dict__.get("built"):
-            call_state.version[0] += 1
+        if name[0] != "_" and self.__dict__.get("built") and name not in self._not_computed:
+            if call_state.state.entry is None:  # what call() itself notes down is its result, not its cause
+                call_state.version[0] += 1
 
     def __delattr__(self, name: str) -> None:
         value = self.__dict__.get(name)

@@ -64,7 +64,8 @@ class Graph:
         self._keep: list[Any] = []  # records, so that ids stay theirs
         self._sources: dict[int, KerasTensor] = {}  # tensors declared as inputs that some call made -> new inputs
         self.inputs_struct = tree.map_structure(lambda x: self._as_input(x), inputs)
-        self.outputs_struct = outputs
+        # A list of one output stands for that output, as in what the model returns.
+        self.outputs_struct = outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
         self.inputs: list[KerasTensor] = tree.flatten(self.inputs_struct)
         self.outputs: list[KerasTensor] = [self._sources.get(id(x), x) for x in tree.flatten(outputs)]
         if len({id(x) for x in self.inputs}) != len(self.inputs):

@@ -16,16 +16,7 @@ from falconet.models.trainer import Trainer
 from falconet.tracing import KerasTensor, Program, in_trace, tape_active
 
 _ARRAYS = frozenset({np.ndarray, Tensor})
-_LOOP_STATE = {
-    "stop_training",
-    "optimizer",
-    "loss",
-    "compiled",
-    "history",
-    "run_eagerly",
-    "steps_per_execution",
-    "jit_compile",
-}
+_LOOP_STATE = {"stop_training", "compiled", "history", "run_eagerly", "steps_per_execution", "jit_compile"}
 
 
 def _functional_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from falconet import _core, ops
 
@@ -14,7 +15,8 @@ def name_of_op(function: Callable[..., Any]) -> str:
         if vars(module).get(name) is function:
             return f"{place}.{name}"
     raise ValueError(
-        f"[get_config] the op {name or function!r} in the model has no public name; put it into a Layer to save the model."
+        f"[get_config] the op {name or function!r} in the model has no public name; put it into a Layer to save "
+        "the model."
     )
 
 

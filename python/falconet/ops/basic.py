@@ -99,6 +99,16 @@ def size_of(sizes: Any) -> int:
     return count
 
 
+def number_of(op: str, x: Any) -> int:
+    """The value of a scalar on which the shape of a result depends."""
+    if isinstance(x, KerasTensor) or x.is_traced:
+        raise TypeError(
+            f"[{op}] the shape of the result depends on values, which symbolic and traced tensors do not have; call it"
+            " outside of models and compiled functions, or give the size where there is an argument for it."
+        )
+    return int(x.item())
+
+
 def refuse_sparse(op: str, sparse: Any, ragged: Any = None) -> None:
     if sparse or ragged:
         raise ValueError(f"[{op}] sparse and ragged tensors do not exist here; leave `sparse` and `ragged` unset.")
@@ -122,7 +132,11 @@ def array(x: Any, dtype: Any = None) -> Any:
 
 def cast(x: Any, dtype: Any) -> Any:
     """x converted to another dtype: floats to integers towards zero, anything to bool by x != 0."""
-    return core.cast(x, dtype=standardize_dtype(dtype))
+    try:
+        kind = standardize_dtype(dtype)
+    except ValueError as e:
+        raise ValueError(f"[cast] {e}") from None
+    return core.cast(x, dtype=kind)
 
 
 def saturate_cast(x: Any, dtype: Any) -> Any:

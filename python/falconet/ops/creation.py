@@ -10,7 +10,7 @@ import numpy as np
 from .. import config
 from ..dtypes import FLOATS, result_type, standardize_dtype
 from ..tracing import symbolic
-from .basic import core, dtype, size_of, tensor
+from .basic import Tensor, core, dtype, number_of, size_of, tensor
 
 tril = core.tril
 triu = core.triu
@@ -104,7 +104,10 @@ def _kind(number: Any) -> Any:
 
 def _number(x: Any) -> Any:
     """x as a Python number."""
-    return x if isinstance(x, (int, float)) else tensor(x).item()
+    if isinstance(x, (int, float)):
+        return x
+    x = tensor(x)
+    return x.item() if isinstance(x, Tensor) and not x.is_traced else number_of("arange", x)
 
 
 def linspace(

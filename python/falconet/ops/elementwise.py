@@ -20,8 +20,6 @@ fmod = core.fmod
 power = core.power
 minimum = core.minimum
 maximum = core.maximum
-fmin = core.fmin
-fmax = core.fmax
 arctan2 = core.arctan2
 hypot = core.hypot
 nextafter = core.nextafter
@@ -46,7 +44,6 @@ reciprocal = core.reciprocal
 cbrt = core.cbrt
 floor = core.floor
 ceil = core.ceil
-trunc = core.trunc
 exp = core.exp
 exp2 = core.exp2
 expm1 = core.expm1
@@ -122,13 +119,33 @@ def fabs(x: Any) -> Any:
     return core.abs(floating(x))
 
 
+def fmin(x1: Any, x2: Any) -> Any:
+    """The smaller; the other one where one is NaN."""
+    x1, x2 = common(x1, x2)
+    return (core.fmin if x1.dtype in FLOATS else core.minimum)(x1, x2)
+
+
+def fmax(x1: Any, x2: Any) -> Any:
+    """The larger; the other one where one is NaN."""
+    x1, x2 = common(x1, x2)
+    return (core.fmax if x1.dtype in FLOATS else core.maximum)(x1, x2)
+
+
+def trunc(x: Any) -> Any:
+    """x without its fraction; integers as they are."""
+    x = tensor(x)
+    return core.trunc(x) if x.dtype in FLOATS else x
+
+
 def round(x: Any, decimals: int = 0) -> Any:
     """x rounded to `decimals` places, halves to even; a negative number of places rounds to tens, hundreds, ..."""
-    if decimals == 0:
-        return core.round(x)
     x = tensor(x)
+    if decimals == 0 and x.dtype in FLOATS:
+        return core.round(x)
     if x.dtype not in FLOATS:
-        if decimals > 0:
+        if x.dtype == "bool":
+            x = floating(x)
+        if decimals >= 0:
             return x
         unit = 10.0**-decimals
         return cast(core.round(floating(x) / unit) * unit, x.dtype)
@@ -254,7 +271,7 @@ def isreal(x: Any) -> Any:
 def angle(x: Any) -> Any:
     """0 where x >= 0, pi where x < 0, NaN where x is NaN: the angle of x in the complex plane."""
     x = floating(x)
-    return core.where(core.isnan(x), x, core.where(core.less(x, 0), math.pi, 0))
+    return core.where(core.isnan(x), x, core.where(core.less(x, 0), math.pi, tensor(0, x.dtype)))
 
 
 def ldexp(x1: Any, x2: Any) -> Any:

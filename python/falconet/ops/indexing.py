@@ -7,7 +7,7 @@ from typing import Any
 
 from ..dtypes import INTEGERS, standardize_dtype
 from ..tracing import symbolic
-from .basic import canonical_axis, common, core, refuse_sparse, size_of, tensor
+from .basic import canonical_axis, common, core, number_of, refuse_sparse, size_of, tensor
 from .creation import eye
 from .shaping import moveaxis, ravel
 
@@ -149,8 +149,12 @@ def nonzero(x: Any) -> tuple[Any, ...]:
     How many there are depends on the values, so x cannot be a symbolic or traced tensor.
     """
     x = tensor(x)
-    count = int(core.sum(core.cast(core.not_equal(x, 0), dtype="int32")).item())
-    return _NZ
+    places, count = core.nonzero_with_size(x)
+    count = number_of("nonzero", count)
+    return tuple(
+        core.reshape(core.slice(places, start=[a, 0], stop=[a + 1, count], step=[1, 1]), shape=(count,))
+        for a in range(len(x.shape))
+    )
 
 
 def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:

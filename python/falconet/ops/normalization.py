@@ -56,7 +56,7 @@ def _weight(op: str, name: str, weight: Any, x: Any, axes: list[int]) -> Any:
     sizes = tuple(x.shape[a] for a in axes)
     if tuple(weight.shape) != sizes:
         raise ValueError(
-            f"[{op}] `{name}` has shape {tuple(weight.shape)}; x is {tuple(x.shape)}, normalised along axes {axes}, so it"
+            f"[{op}] `{name}` has shape {tuple(weight.shape)}; x {tuple(x.shape)} is normalised along {axes}, so it"
             f" must be {sizes}."
         )
     return core.reshape(weight, shape=tuple(n if a in axes else 1 for a, n in enumerate(x.shape)))

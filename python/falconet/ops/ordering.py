@@ -7,19 +7,20 @@ from typing import Any
 
 from ..dtypes import FLOATS, INTEGERS, result_type
 from ..tracing import symbolic
-from .basic import canonical_axes, common, core, dtype_range, floating, refuse_sparse, tensor
+from .basic import (
+    canonical_axes,
+    common,
+    core,
+    dtype_range,
+    floating,
+    number_of,
+    refuse_sparse,
+    tensor,
+)
 from .shaping import concatenate, moveaxis, part, ravel
 
-
-def sort(x: Any, axis: int | None = -1) -> Any:
-    """x in ascending order along an axis (flattened if None); NaN last."""
-    return core.sort(ravel(x), axis=0) if axis is None else core.sort(x, axis=axis)
-
-
-def argsort(x: Any, axis: int | None = -1) -> Any:
-    """The indices that sort x along an axis (flattened if None); equal elements keep their order."""
-    x = tensor(x)
-    return core.argsort(ravel(x), axis=0) if axis is None or not x.shape else core.argsort(x, axis=axis)
+sort = core.sort
+argsort = core.argsort
 
 
 def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
@@ -85,14 +86,28 @@ def unique(
     without, their number depends on the values, so x cannot be a symbolic or traced tensor.
     """
     x = tensor(x)
-    whole = tuple(x.shape)
-    rows = core.reshape(x, shape=(-1, 1)) if axis is None else moveaxis(x, axis, 0)
+    if 0 in x.shape:
+        raise ValueError(f"[unique] x has shape {tuple(x.shape)}; it needs at least one element.")
+    values, index, inverse, counts = (_unique_elements if axis is None else _unique_slices)(x, axis, size, fill_value)
+    asked = ((True, values), (return_index, index), (return_inverse, inverse), (return_counts, counts))
+    found = tuple(result for wanted, result in asked if wanted)
+    return found[0] if len(found) == 1 else found
+
+
+def _unique_elements(x: Any, axis: None, size: int | None, fill_value: Any) -> tuple[Any, Any, Any, Any]:
+    values, index, inverse, counts, known = core.unique_with_size(x, size=size, fill_value=fill_value)
+    if size is None:
+        known = number_of("unique", known)
+        values, index, counts = (part(v, 0, 0, known) for v in (values, index, counts))
+    return values, index, core.reshape(inverse, shape=tuple(x.shape)), counts
+
+
+def _unique_slices(x: Any, axis: int, size: int | None, fill_value: Any) -> tuple[Any, Any, Any, Any]:
+    """Slices sorted by the last element first, each sort keeping the order of equals: as words in a dictionary."""
+    rows = moveaxis(x, axis, 0)
     slices = tuple(rows.shape[1:])
-    rows = core.reshape(rows, shape=(rows.shape[0], -1)) if 0 not in rows.shape else rows
+    rows = core.reshape(rows, shape=(rows.shape[0], -1))
     n = rows.shape[0]
-    if n == 0:
-        raise ValueError(f"[unique] x has shape {whole}; it needs at least one element.")
-    # Sorting by the last column first, each sort keeping the order of equals, orders rows as words in a dictionary.
     order = core.iota(shape=(n,), dtype="int32")
     for column in reversed(range(rows.shape[1])):
         keys = core.take(part(rows, 1, column, column + 1), order, axis=0)
@@ -100,8 +115,8 @@ def unique(
     ordered = core.take(rows, order, axis=0)
     new = core.any(core.not_equal(part(ordered, 0, 1, n), part(ordered, 0, 0, n - 1)), axis=1)
     first = concatenate([tensor([1], "int32"), core.cast(new, dtype="int32")])
-    rank = core.cumsum(first, axis=0)  # of each element in order, counted from 1
-    count = int(part(rank, 0, n - 1, n).item()) if size is None else int(size)
+    rank = core.cumsum(first, axis=0)  # of each slice in order, counted from 1
+    count = number_of("unique", core.reshape(part(rank, 0, n - 1, n), shape=())) if size is None else int(size)
     start = core.searchsorted(rank, core.iota(shape=(count,), dtype="int32") + 1, side="left")
     known = core.less(start, n)
     index = core.take(order, core.minimum(start, n - 1), axis=0)
@@ -109,19 +124,12 @@ def unique(
     values = core.take(rows, index, axis=0)
     if fill_value is not None:
         values = core.where(core.reshape(known, shape=(count, 1)), values, tensor(fill_value, x.dtype))
-    values = core.reshape(values, shape=(count, *slices))
-    values = core.reshape(values, shape=(count,)) if axis is None else moveaxis(values, 0, axis)
-    found = [values]
-    if return_index:
-        found.append(index)
-    if return_inverse:
-        place = core.reshape(order, shape=(n, 1))
-        inverse = core.scatter(core.iota(shape=(n,), dtype="int32"), place, rank - 1, mode="set")
-        found.append(core.reshape(inverse, shape=whole) if axis is None else inverse)
-    if return_counts:
-        ends = concatenate([part(start, 0, 1, count), tensor([n], "int32")]) if count else start
-        found.append(core.minimum(ends, n) - core.minimum(start, n))
-    return found[0] if len(found) == 1 else tuple(found)
+    values = moveaxis(core.reshape(values, shape=(count, *slices)), 0, axis)
+    inverse = core.scatter(
+        core.iota(shape=(n,), dtype="int32"), core.reshape(order, shape=(n, 1)), rank - 1, mode="set"
+    )
+    ends = concatenate([part(start, 0, 1, count), tensor([n], "int32")]) if count else start
+    return values, index, inverse, core.minimum(ends, n) - core.minimum(start, n)
 
 
 # Quantiles.
@@ -149,9 +157,7 @@ def _at(ordered: Any, places: Any) -> Any:
     return core.take_along_axis(ordered, core.broadcast_to(places, shape=(*ordered.shape[:-1], 1)), axis=last)
 
 
-def _quantile(
-    op: str, x: Any, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: bool, whole: int = 1
-) -> Any:
+def _quantile(op: str, x: Any, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: bool, whole: int = 1) -> Any:
     """The quantiles at shares q / whole."""
     if method not in _METHODS:
         raise ValueError(f"[{op}] `method` is {method!r}; it must be one of {_METHODS}.")
@@ -269,7 +275,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     x = tensor(x)
     if x.dtype not in INTEGERS or len(x.shape) not in (1, 2):
         raise ValueError(f"[bincount] x is {x.dtype} of shape {tuple(x.shape)}; integers with 1 or 2 axes are needed.")
-    count = max(int(minlength), int(core.max(x).item()) + 1 if 0 not in x.shape else 0)
+    count = max(int(minlength), number_of("bincount", core.max(x)) + 1 if 0 not in x.shape else 0)
     ones = core.broadcast_to(tensor(1, "int32"), shape=tuple(x.shape)) if weights is None else tensor(weights)
     if len(x.shape) == 1:
         if weights is None:
@@ -293,7 +299,7 @@ def _segment(op: str, mode: str, start: Any, data: Any, segment_ids: Any, num_se
             f"[{op}] `segment_ids` has shape {tuple(ids.shape)}; it must have 1 axis, that of data's rows."
         )
     if num_segments is None:
-        num_segments = int(core.max(ids).item()) + 1
+        num_segments = number_of(op, core.max(ids)) + 1
     # One row more takes what belongs to no segment.
     ids = core.cast(ids, dtype="int32")
     outside = core.logical_or(core.less(ids, 0), core.greater_equal(ids, num_segments))

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..dtypes import result_type
 from ..tracing import symbolic
-from .basic import canonical_axes, canonical_axis, core, dtype, size_of, tensor
+from .basic import canonical_axes, canonical_axis, core, dtype, number_of, size_of, tensor
 
 broadcast_to = core.broadcast_to
 transpose = core.transpose
@@ -215,7 +215,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     n = x.shape[axis]
     counts = tensor(repeats)
     if size_of(counts.shape) == 1:
-        times = int(core.reshape(counts, shape=()).item())
+        times = number_of("repeat", core.reshape(counts, shape=()))
         sizes = list(x.shape)
         sizes.insert(axis + 1, 1)
         wide = sizes.copy()
@@ -229,7 +229,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
             f" elements along axis {axis} of x {tuple(x.shape)}."
         )
     ends = core.cumsum(core.cast(counts, dtype="int64"), axis=0)
-    total = int(ends[n - 1].item()) if n else 0
+    total = number_of("repeat", core.sum(counts))
     places = core.searchsorted(ends, core.iota(shape=(total,), dtype="int64"), side="right")
     return core.take(x, places, axis=axis)
 
