@@ -3,6 +3,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "base/philox.h"
 #include "bindings/tensor.h"
 #include "graph/simplify.h"
 #include "plan/planner.h"
@@ -345,6 +346,22 @@ py::tuple Program::map(int64_t key, const py::list& leaves, int64_t batch_size) 
 void plans_are_stale() { ++plan_generation(); }
 
 void bind_program(py::module_& m) {
+  // Fisher and Yates's shuffle on Philox words: word i picks among the i + 1 first, by the high half of a product. The
+  // bias of that is below n / 2^32 for each pick.
+  m.def("permutation", [](int64_t n, uint64_t seed) {
+    if (n < 0 || n > INT32_MAX) fail("[permutation] `n` is ", n, "; it must be in [0, 2^31)");
+    py::array_t<int64_t> order(n);
+    int64_t* at = order.mutable_data();
+    for (int64_t i = 0; i < n; ++i) at[i] = i;
+    for (int64_t i = n - 1; i > 0;) {
+      const Philox4 words = philox(seed, static_cast<uint64_t>(i) / 4);
+      for (int64_t last = i / 4 * 4; i >= last && i > 0; --i) {
+        const int64_t j = static_cast<int64_t>(uint64_t{words.w[i % 4]} * static_cast<uint64_t>(i + 1) >> 32);
+        std::swap(at[i], at[j]);
+      }
+    }
+    return order;
+  }, py::arg("n"), py::arg("seed"), "The numbers below n in an order that the seed decides.");
   py::class_<Program>(m, "Program", "trace(key, [(shape, dtype), ...]) -> Graph is called once for each signature.")
       .def(py::init<py::object>(), py::arg("trace"))
       .def("call", &Program::call, py::arg("key"), py::arg("arrays"))

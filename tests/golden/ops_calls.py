@@ -20,7 +20,7 @@ UNARY = """abs absolute angle arccos arccosh arcsin arcsinh arctan arctanh cbrt 
  sparsemax normalize""".split()
 
 BINARY = """add subtract multiply divide true_divide floor_divide mod fmod power minimum maximum fmin fmax arctan2
- hypot nextafter logaddexp logaddexp2 heaviside divide_no_nan equal not_equal less less_equal greater greater_equal 
+ hypot nextafter logaddexp logaddexp2 heaviside divide_no_nan equal not_equal less less_equal greater greater_equal
  logical_and logical_or logical_xor isclose bitwise_and bitwise_or bitwise_xor left_shift right_shift bitwise_left_shift
  bitwise_right_shift gcd lcm""".split()
 

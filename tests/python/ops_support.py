@@ -88,7 +88,7 @@ def check_close(got, wanted, bound, what, smallest=0.0):
         with np.errstate(over="ignore"):
             at = np.unravel_index(np.argmax(np.where(bad, error / np.maximum(allowed, 1e-300), 0)), wanted.shape)
         raise AssertionError(
-            f"{what}: {bad.sum()} of {bad.size} elements are off; worst at {at}: got {got[at]!r}, wanted {wanted[at]!r},"
+            f"{what}: {bad.sum()} of {bad.size} elements are off; worst at {at}: got {got[at]}, wanted {wanted[at]},"
             f" error {error[at]:.3g}, allowed {allowed[at]:.3g}"
         )
 

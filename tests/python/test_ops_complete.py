@@ -37,7 +37,7 @@ NOT_CASES = {
 
 # What the ops above are lowered to: kernels over rows or whole buffers, tested through them and in tests/cpp.
 PRIMITIVES = (
-    "cond|while_loop|scan|gather.*|.*_rows|.*_grad|reduce_.*|scan_(sum|prod|max|min)|row_.*|gemm|conv.*|pool.*|custom_gradient"
+    "cond|while_loop|scan|with_gradient|gather.*|.*_rows|.*_grad|reduce_.*|scan_(sum|prod|max|min)|row_.*|gemm|conv.*|pool.*|custom_gradient"
     "|(dense|label)_cross_entropy|pad_constant|put_along|search_sorted|unique_elements"
 )
 

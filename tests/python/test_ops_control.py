@@ -105,8 +105,8 @@ def test_gradient_of_scan():
     """v_n = v_0 w^n: d/dw of the sum of all v."""
     w, n = 1.1, 6
     g = falconet.tracing.grad(
-        lambda w: ops.sum(ops.scan(lambda v, _: (v * w, v), np.float64(2.0) * ops.ones((), "float64"), length=n)[1])
-    )(np.float64(w))
+        lambda w: ops.sum(ops.scan(lambda v, _: (v * w, v), 2.0 * ops.ones((), "float64"), length=n)[1])
+    )(np.array(w))
     np.testing.assert_allclose(np.asarray(g), sum(2 * k * w ** (k - 1) for k in range(n)), rtol=1e-12)
 
 

@@ -127,7 +127,8 @@ def test_reason_is_given_where_none_flows(row):
     ("name", "at", "wanted"),
     [
         ("elu", 200.0, 1.0), ("celu", 200.0, 1.0), ("selu", 200.0, 1.0507009873554805), ("softplus", 200.0, 1.0),
-        ("log_sigmoid", -200.0, 1.0), ("sinc", 0.0, 0.0), ("silu", -200.0, 0.0), ("gelu", -50.0, 0.0), ("gelu", 50.0, 1.0),
+        ("log_sigmoid", -200.0, 1.0), ("sinc", 0.0, 0.0), ("silu", -200.0, 0.0), ("gelu", -50.0, 0.0),
+        ("gelu", 50.0, 1.0),
         ("sigmoid", -200.0, 0.0), ("tanh", 200.0, 0.0),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from falconet import config, tree
+from falconet import _core, config, tree
 from falconet.models.programs import take_rows
 from falconet.utils.packing import unpack_x_y_sample_weight
 
@@ -163,7 +163,7 @@ class ArrayData:
             whole = (starts[:, None] + np.arange(self.batch_size)).reshape(-1)
             self._order = np.concatenate([whole, np.arange(whole.size, self.rows)])
         elif self._shuffle:
-            self._order = np.random.permutation(self.rows)
+            self._order = _core.permutation(self.rows, np.random.randint(2**63 - 1, dtype=np.int64))
 
     def run(self, program: Any, count: int, on_batch: Hook | None) -> tuple[int, Any]:
         """Up to `count` further steps, at most to the end of the data: (steps run, outputs of the last)."""
