@@ -27,7 +27,8 @@ void infer_matmul(InferContext& c) {
   Shape out = broadcast_shapes(batch_a, batch_b);
   if (a.rank() >= 2) out.push_back(a[-2]);
   if (b.rank() >= 2) out.push_back(b.back());
-  c.set_out(c.in(0).dtype, out);
+  // Products of int8 are summed in 32 bits, as in Keras.
+  c.set_out(c.in(0).dtype == DType::int8 ? DType::int32 : c.in(0).dtype, out);
 }
 
 // Integers: products summed exactly, without a kernel of their own.
@@ -41,7 +42,7 @@ ValueId integer_product(Emitter& e, ValueId a, ValueId b) {
 
 std::vector<ValueId> compose_matmul(Emitter& e, const Attrs&, const std::vector<ValueId>& x) {
   ValueId a = x[0], b = x[1];
-  const DType result = e.dtype(a);
+  DType result = e.dtype(a);
   Shape out;
   {
     Attrs none;
@@ -49,9 +50,12 @@ std::vector<ValueId> compose_matmul(Emitter& e, const Attrs&, const std::vector<
     InferContext infer(matmul_op, none, specs);
     infer_matmul(infer);
     out = infer.out()[0].shape;
+    result = infer.out()[0].dtype;
   }
   if (e.shape(a).rank() == 1) a = e.reshape(a, {1, e.shape(a)[0]});
   if (e.shape(b).rank() == 1) b = e.reshape(b, {e.shape(b)[0], 1});
+  a = e.cast(a, result);
+  b = e.cast(b, result);
   if (!is_float(result)) return {e.reshape(integer_product(e, a, b), out)};
   const DType compute = result == DType::float64 ? DType::float64 : DType::float32;
   a = e.cast(a, compute);
@@ -154,7 +158,9 @@ void lower_gemm(Lowering& l) {
     if (scratch.id >= 0) l.bind(bound.scratch, scratch);
   };
   if (args.plan.pack_units > 0) {
-    bind(l.emit<GemmArgs>(l.kernels.gemm.pack, args.plan.pack_units, p.k * p.n / args.plan.pack_units + 1, args));
+    // Packing moves each element twice, out of order: worth about eight flops each.
+    const int64_t packed = (p.k * p.n + p.m * p.k) / args.plan.pack_units;
+    bind(l.emit<GemmArgs>(l.kernels.gemm.pack, args.plan.pack_units, 8 * packed + 1, args));
   }
   auto& run = l.emit<GemmArgs>(l.kernels.gemm.run, args.plan.units, args.plan.unit_flops, args);
   bind(run);

@@ -122,30 +122,41 @@ void TileBuilder::fuse_pairs() {
   for (Virtual& v : steps_) {
     if (!v.is_micro) continue;
     const int lane = lane_of_step(v);
+    // Replaces v, and the step that made `from`, by one step.
     const auto become = [&](Micro micro, int from, int a, int b, int c) {
       const MicroFn fn = kernels_.pointwise.micro[static_cast<int>(micro)][lane];
       if (!fn) return;
       gone[maker[from]] = true;
       v = {fn, micro, true, v.y, a, b, c};
     };
+    const auto made = [&](int s) -> const Virtual& { return steps_[maker[s]]; };
     if (v.micro == Micro::add) {
-      const int product = is_made_by(v.a, Micro::mul, 1) ? v.a : is_made_by(v.b, Micro::mul, 1) ? v.b : kUnused;
-      if (product != kUnused) {
-        const Virtual& m = steps_[maker[product]];
-        become(Micro::muladd, product, m.a, m.b, product == v.a ? v.b : v.a);
+      if (const int p = is_made_by(v.a, Micro::mul, 1) ? v.a : is_made_by(v.b, Micro::mul, 1) ? v.b : kUnused; p != kUnused) {
+        become(Micro::muladd, p, made(p).a, made(p).b, p == v.a ? v.b : v.a);
+      } else if (const int r = is_made_by(v.a, Micro::sqrt, 1) ? v.a : is_made_by(v.b, Micro::sqrt, 1) ? v.b : kUnused; r != kUnused) {
+        become(Micro::sqrtadd, r, made(r).a, r == v.a ? v.b : v.a, kUnused);
       }
     } else if (v.micro == Micro::sub && is_made_by(v.a, Micro::mul, 1)) {
-      const Virtual& m = steps_[maker[v.a]];
-      become(Micro::mulsub, v.a, m.a, m.b, v.b);
+      become(Micro::mulsub, v.a, made(v.a).a, made(v.a).b, v.b);
     } else if (v.micro == Micro::sub && is_made_by(v.b, Micro::mul, 1)) {
-      const Virtual& m = steps_[maker[v.b]];
-      become(Micro::submul, v.b, m.a, m.b, v.a);
+      become(Micro::submul, v.b, made(v.b).a, made(v.b).b, v.a);
+    } else if (v.micro == Micro::div && is_made_by(v.a, Micro::mul, 1)) {
+      become(Micro::muldiv, v.a, made(v.a).a, made(v.a).b, v.b);
     } else if (v.micro == Micro::square && is_made_by(v.a, Micro::sub, 1)) {
-      const Virtual& m = steps_[maker[v.a]];
-      become(Micro::subsquare, v.a, m.a, m.b, kUnused);
+      become(Micro::subsquare, v.a, made(v.a).a, made(v.a).b, kUnused);
     } else if (v.micro == Micro::mul && v.a == v.b && is_made_by(v.a, Micro::sub, 2)) {
-      const Virtual& m = steps_[maker[v.a]];
-      become(Micro::subsquare, v.a, m.a, m.b, kUnused);
+      become(Micro::subsquare, v.a, made(v.a).a, made(v.a).b, kUnused);
+    }
+    // A step of the way from a running mean (of squares) to a new value: a + (b - a) c.
+    if (v.micro == Micro::muladd) {
+      const int d = is_made_by(v.a, Micro::sub, 1) ? v.a : is_made_by(v.b, Micro::sub, 1) ? v.b : kUnused;
+      if (d != kUnused && made(d).b == v.c) {
+        const int rate = d == v.a ? v.b : v.a, target = made(d).a;
+        become(Micro::lerp, d, v.c, target, rate);
+        if (v.micro == Micro::lerp && is_made_by(target, Micro::square, 1)) {
+          become(Micro::lerp_square, target, v.a, made(target).a, v.c);
+        }
+      }
     }
   }
   std::vector<Virtual> kept;
@@ -203,9 +214,11 @@ void TileBuilder::assign_registers(TileDraft& draft, bool hoist_periodic) {
     }
   }
   draft.num_registers = num_registers;
-  // 64-byte registers; the tile is as long as they allow.
+  // The tile is as long as L1 allows for the registers and what streams by.
   const int64_t lane = wide ? 8 : 4;
-  int64_t tile = std::min<int64_t>(kMaxTileElements, kTileBytes / std::max(1, num_registers) / lane / 64 * 64);
+  const int64_t resident = num_registers + static_cast<int64_t>(operands_.size()) - num_loaded;
+  int64_t tile = std::min<int64_t>(kMaxTileElements, kTileBytes / std::max<int64_t>(1, resident) / lane / 64 * 64);
+  if (tile < kMinTileElements) tile = kTileBytes / std::max(1, num_registers) / lane / 64 * 64;
   if (tile < kMinTileElements) fail<InternalError>("a tile program of ", num_registers, " registers does not fit");
   if (period > 1 && period <= tile) tile = tile / period * period;
   draft.tile = std::min(tile, std::max<int64_t>(draft.size, 1));
@@ -239,7 +252,14 @@ TileDraft TileBuilder::build(const std::vector<int>& nodes, int64_t size, ValueI
     } else {
       int operand[3] = {-1, -1, -1};
       for (size_t k = 0; k < n.inputs.size(); ++k) operand[k] = emitter.in(static_cast<int>(k));
-      slot = emitter.emit(n.op->micro, lane, operand[0], operand[1], operand[2]);
+      if (lane == Lane::mask && !kernels_.pointwise.micro[static_cast<int>(n.op->micro)][static_cast<int>(lane)]) {
+        // Arithmetic on bool: on 0 and 1, and what is not 0 is true.
+        for (size_t k = 0; k < n.inputs.size(); ++k) operand[k] = emitter.convert(operand[k], DType::boolean, DType::int32);
+        slot = emitter.emit(n.op->micro, Lane::i32, operand[0], operand[1], operand[2]);
+        if (!info(n.op->micro).mask_result) slot = emitter.convert(slot, DType::int32, DType::boolean);
+      } else {
+        slot = emitter.emit(n.op->micro, lane, operand[0], operand[1], operand[2]);
+      }
     }
     slot = emitter.narrow(slot, emitter.out_dtype());
     // A result must be a register of its own before it can be stored (an op may hand an operand through).

@@ -48,6 +48,22 @@ struct Op<Micro::subsquare, T> : ByVector {
   }
 };
 template <class T>
+struct Op<Micro::lerp, T> : ByVector {
+  static FALCONET_INLINE Vec<T> f(Vec<T> a, Vec<T> b, Vec<T> c) { return a + (b - a) * c; }
+};
+template <class T>
+struct Op<Micro::lerp_square, T> : ByVector {
+  static FALCONET_INLINE Vec<T> f(Vec<T> a, Vec<T> b, Vec<T> c) { return a + (b * b - a) * c; }
+};
+template <class T>
+struct Op<Micro::sqrtadd, T> : ByVector {
+  static FALCONET_INLINE Vec<T> f(Vec<T> a, Vec<T> b) { return sqrt(a) + b; }
+};
+template <class T>
+struct Op<Micro::muldiv, T> : ByVector {
+  static FALCONET_INLINE Vec<T> f(Vec<T> a, Vec<T> b, Vec<T> c) { return a * b / c; }
+};
+template <class T>
 struct Op<Micro::neg, T> : ByVector {
   static FALCONET_INLINE Vec<T> f(Vec<T> a) { return -a; }
 };
@@ -133,6 +149,10 @@ FALCONET_MICRO_FS(mulsub)
 FALCONET_MICRO_FS(submul)
 FALCONET_MICRO_FS(addmul)
 FALCONET_MICRO_FS(subsquare)
+FALCONET_MICRO_F(lerp)
+FALCONET_MICRO_F(lerp_square)
+FALCONET_MICRO_F(sqrtadd)
+FALCONET_MICRO_F(muldiv)
 FALCONET_MICRO_FS(neg)
 FALCONET_MICRO_FS(abs)
 FALCONET_MICRO_FS(square)
