@@ -3,7 +3,6 @@
 #include <cstring>
 #include <unordered_map>
 
-#include "base/philox.h"
 #include "bindings/tensor.h"
 #include "graph/simplify.h"
 #include "plan/planner.h"
@@ -78,7 +77,7 @@ class Program {
     if (p.cost() < kReleaseCost) {
       p.run(in, out);
     } else {
-      py::gil_scoped_release release;
+      Unlocked unlocked;
       p.run(in, out);
     }
   }
@@ -148,7 +147,7 @@ class Program {
    public:
     explicit Busy(Program& p) : lock_(p.running_, std::try_to_lock) {
       if (lock_.owns_lock()) return;
-      py::gil_scoped_release release;
+      Unlocked unlocked;
       lock_.lock();
     }
 
@@ -280,7 +279,7 @@ py::tuple Program::epoch(int64_t key, const py::list& leaves, const py::object& 
     bool interrupted = false;
     {
       Busy busy(*this);
-      py::gil_scoped_release release;
+      Unlocked unlocked;
       p.bind();
       for (size_t i = 0; with_outputs && i < outputs.size(); ++i) p.set_output(static_cast<int>(i), outputs[i].data());
       auto looked = std::chrono::steady_clock::now();
@@ -290,11 +289,8 @@ py::tuple Program::epoch(int64_t key, const py::list& leaves, const py::object& 
         const auto now = std::chrono::steady_clock::now();
         if (now - looked > kSignalPeriod) {
           looked = now;
-          py::gil_scoped_acquire acquire;
-          if (PyErr_CheckSignals() != 0) {
-            interrupted = true;
-            break;
-          }
+          interrupted = unlocked.with_lock([] { return PyErr_CheckSignals() != 0; });
+          if (interrupted) break;
         }
       }
     }
@@ -326,7 +322,7 @@ py::tuple Program::map(int64_t key, const py::list& leaves, int64_t batch_size) 
       }
     }
     Busy busy(*this);
-    py::gil_scoped_release release;
+    Unlocked unlocked;
     p.bind();
     batches.feed(p, from, count);
     for (size_t i = 0; i < results.size(); ++i) {
@@ -346,19 +342,23 @@ py::tuple Program::map(int64_t key, const py::list& leaves, int64_t batch_size) 
 void plans_are_stale() { ++plan_generation(); }
 
 void bind_program(py::module_& m) {
-  // Fisher and Yates's shuffle on Philox words: word i picks among the i + 1 first, by the high half of a product. The
-  // bias of that is below n / 2^32 for each pick.
+  // Fisher and Yates's shuffle on 32-bit halves of SplitMix64 (Steele, Lea, Flood 2014): half i picks among the i + 1
+  // first, by the high part of a product. The bias of a pick is below n / 2^32.
   m.def("permutation", [](int64_t n, uint64_t seed) {
     if (n < 0 || n > INT32_MAX) fail("[permutation] `n` is ", n, "; it must be in [0, 2^31)");
     py::array_t<int64_t> order(n);
     int64_t* at = order.mutable_data();
     for (int64_t i = 0; i < n; ++i) at[i] = i;
-    for (int64_t i = n - 1; i > 0;) {
-      const Philox4 words = philox(seed, static_cast<uint64_t>(i) / 4);
-      for (int64_t last = i / 4 * 4; i >= last && i > 0; --i) {
-        const int64_t j = static_cast<int64_t>(uint64_t{words.w[i % 4]} * static_cast<uint64_t>(i + 1) >> 32);
-        std::swap(at[i], at[j]);
-      }
+    const auto pick = [at](int64_t i, uint64_t word) {
+      std::swap(at[i], at[word * static_cast<uint64_t>(i + 1) >> 32]);
+    };
+    for (int64_t i = n - 1; i > 0; i -= 2) {
+      uint64_t z = seed += 0x9E3779B97F4A7C15u;
+      z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+      z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+      z ^= z >> 31;
+      pick(i, z >> 32);
+      if (i > 1) pick(i - 1, z & 0xFFFFFFFFu);
     }
     return order;
   }, py::arg("n"), py::arg("seed"), "The numbers below n in an order that the seed decides.");

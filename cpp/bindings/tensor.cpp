@@ -65,7 +65,7 @@ Context& context() {
 
 EagerLock::EagerLock() {
   if (eager_mutex().try_lock()) return;
-  py::gil_scoped_release release;
+  Unlocked unlocked;
   eager_mutex().lock();
 }
 EagerLock::~EagerLock() { eager_mutex().unlock(); }

@@ -79,6 +79,26 @@ py::tuple shape_tuple(const Shape& shape);
 Shape shape_from(py::handle object);
 DType dtype_from(py::handle object);
 
+// Without the interpreter's lock while it lives. When the interpreter shuts down, taking the lock back ends the thread by
+// unwinding it, which must be able to leave this destructor (pybind11's own does not let it).
+class Unlocked {
+ public:
+  Unlocked() : state_(PyEval_SaveThread()) {}
+  Unlocked(const Unlocked&) = delete;
+  ~Unlocked() noexcept(false) { PyEval_RestoreThread(state_); }
+  // Takes the lock for one call.
+  template <class F>
+  auto with_lock(F f) {
+    PyEval_RestoreThread(state_);
+    const auto result = f();
+    state_ = PyEval_SaveThread();
+    return result;
+  }
+
+ private:
+  PyThreadState* state_;
+};
+
 // All plans that run in this process one at a time: eager ops and what shares their arena. Waits without the
 // interpreter's lock.
 class EagerLock {

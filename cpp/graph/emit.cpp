@@ -37,6 +37,7 @@ DType operand_dtype(const OpDef& op, const DType* dtypes, int count) {
   DType common = dtypes[0];
   for (int i = 1; i < count; ++i) common = promote(common, dtypes[i]);
   if (op.promote == Promote::floating && !is_float(common)) common = DType::float32;
+  if (op.promote == Promote::numeric && common == DType::boolean) common = DType::int32;
   return common;
 }
 

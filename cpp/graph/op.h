@@ -56,6 +56,7 @@ class InferContext {
 enum class Promote : uint8_t {
   none,       // each operand keeps its dtype
   common,     // Keras's common dtype
+  numeric,    // the common dtype, bool becoming int32
   floating,   // the common dtype, integers and bool becoming float32 (float64 for 64-bit where Keras says so)
   last_two,   // operand 0 is a condition cast to bool, the others go to their common dtype
   logical,    // all to bool

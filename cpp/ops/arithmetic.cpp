@@ -62,12 +62,12 @@ const OpDef divide_op = binary("divide", Micro::div, Promote::floating,
       c.set(0, da);
       if (c.wants(1)) c.set(1, c.e.neg(c.e.mul(da, c.y())));
     }, "x1 / x2; integers are divided as floats.");
-const OpDef floor_divide_op = binary("floor_divide", Micro::floor_div, Promote::common, nullptr,
+const OpDef floor_divide_op = binary("floor_divide", Micro::floor_div, Promote::numeric, nullptr,
     "floor(x1 / x2); integers divided by 0 give 0.");
-const OpDef mod_op = binary("mod", Micro::mod, Promote::common, remainder_gradient,
+const OpDef mod_op = binary("mod", Micro::mod, Promote::numeric, remainder_gradient,
     "Remainder with the sign of x2; integers modulo 0 give 0.");
-const OpDef fmod_op = binary("fmod", Micro::fmod, Promote::common, remainder_gradient, "Remainder with the sign of x1.");
-const OpDef power_op = binary("power", Micro::pow, Promote::common, power_gradient, "x1 ** x2.");
+const OpDef fmod_op = binary("fmod", Micro::fmod, Promote::numeric, remainder_gradient, "Remainder with the sign of x1.");
+const OpDef power_op = binary("power", Micro::pow, Promote::numeric, power_gradient, "x1 ** x2.");
 const OpDef minimum_op = binary("minimum", Micro::minimum, Promote::common, minimum_gradient,
     "The smaller of x1 and x2; NaN if either is.");
 const OpDef maximum_op = binary("maximum", Micro::maximum, Promote::common, maximum_gradient,
@@ -103,7 +103,7 @@ const OpDef negative_op = unary("negative", Micro::neg, Promote::common,
 const OpDef abs_op = unary("abs", Micro::abs, Promote::common,
     [](GradientContext& c) { c.set(0, c.e.mul(c.dy(), c.e("sign", {c.x()}))); }, "|x|.");
 const OpDef sign_op = unary("sign", Micro::sign, Promote::common, nullptr, "-1, 0 or 1; NaN for NaN.");
-const OpDef square_op = unary("square", Micro::square, Promote::common,
+const OpDef square_op = unary("square", Micro::square, Promote::numeric,
     [](GradientContext& c) { c.set(0, c.e.mul(c.dy(), c.e.mul(c.x(), c.e.scalar(2, c.x())))); }, "x * x.");
 const OpDef sqrt_op = unary("sqrt", Micro::sqrt, Promote::floating,
     [](GradientContext& c) { c.set(0, c.e.div(c.dy(), c.e.mul(c.y(), c.e.scalar(2, c.y())))); }, "Square root.");

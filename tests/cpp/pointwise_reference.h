@@ -34,6 +34,7 @@ template <class Real>
 Real erfinv(Real x) {
   const Real a = std::fabs(x), c = 1 - a;
   if (!(a < 1)) return a == 1 ? x * std::numeric_limits<Real>::infinity() : NAN;
+  if (a < Real(1e-10L)) return x * Real(0.886226925452758013649083741670572591L);  // to 1e-21 of it
   Real low = 0, high = 8;
   for (int i = 0; i < 20; ++i) {
     const Real middle = (low + high) / 2;
@@ -88,7 +89,7 @@ Real function(Micro m, Real x, bool& known) {
     case Micro::asinh:
       return std::asinh(x);
     case Micro::acosh:
-      return std::acosh(x);
+      return x < 1 ? Real(NAN) : std::acosh(x);
     case Micro::atanh:
       return std::atanh(x);
     case Micro::erf:

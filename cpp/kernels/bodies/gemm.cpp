@@ -64,7 +64,7 @@ GemmPlan make_plan(DType dtype, const GemmProblem& q, int threads) {
     }
   } else if (is_stream) {
     plan.path = kStreamPath;
-    plan.nc = threads > 1 ? least(across, round_up(grain, B::kStreamColumns)) : across;
+    plan.nc = threads > 1 ? least(across, round_up(grain, B::kStreamUnitColumns)) : across;
     plan.units = q.batch * ceil_div(across, plan.nc);
   } else if (is_direct) {
     plan.path = kDirectPath;
