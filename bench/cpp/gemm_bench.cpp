@@ -234,8 +234,8 @@ void bench_row(const GemmKernels& kernels, const Row& row, int threads, const st
   peak = std::max(peak, measure_peak()) * threads * 4 / size;
   std::sort(times.begin(), times.end());
   const double best = flops / times[0] * 1e-9, median = flops / times[times.size() / 2] * 1e-9;
-  std::printf("%-24s path %d units %3lld  best %8.2f GFLOP/s %5.1f %%  median %8.2f  %10.3f us\n", name,
-              args.plan.path, static_cast<long long>(args.plan.units), best, peak > 0 ? 100 * best / peak : 0.0, median,
+  std::printf("%-24s path %d units %3lld  best %8.2f GFLOP/s %5.1f %%  median %8.2f  %10.3f us\n", name, args.plan.path,
+              static_cast<long long>(args.plan.units), best, peak > 0 ? 100 * best / peak : 0.0, median,
               times[0] * 1e6);
 }
 

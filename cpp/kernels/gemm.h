@@ -5,6 +5,7 @@
 // and ISAs with FMA all give the same bits. One exception, chosen by N and the transposition alone and so the same for
 // every M: where N == 1 and A is not transposed, k is dealt to kDotLanes interleaved chains (chain j takes k = j mod
 // kDotLanes), added at the end in the fixed tree (j, j + kDotLanes/2), (j, j + kDotLanes/4), ...
+// and only then to the old C.
 // Then bias[n] is added, then max(x, 0) taken: the same bits as separate operations.
 #pragma once
 

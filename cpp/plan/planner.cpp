@@ -528,8 +528,17 @@ TileProgram* Planner::keep_program(const TileDraft& draft, int instruction, Valu
     const TileDraft::Operand& o = draft.operands[i];
     TileOperand* kept = new (&program->operands[i]) TileOperand(o.tile);
     if (o.is_constant) {
-      kept->base = keep_bytes(8);
-      write_scalar(kept->base, o.tile.dtype, o.number);
+      // A tile of it, made once: steps read it like any other operand.
+      const int64_t bytes = lane_bytes(lane_of(o.tile.dtype));
+      kept->base = keep_bytes(bytes * draft.tile);
+      alignas(8) std::byte value[8] = {};
+      if (o.tile.dtype == DType::boolean) {
+        const int32_t mask = o.number != 0 ? -1 : 0;
+        std::memcpy(value, &mask, sizeof mask);
+      } else {
+        write_scalar(value, o.tile.dtype, o.number);
+      }
+      for (int64_t i = 0; i < draft.tile; ++i) std::memcpy(static_cast<std::byte*>(kept->base) + i * bytes, value, bytes);
     } else {
       use(instruction, &kept->base, {o.value, false, o.offset - offset_[o.value]}, o.tile.is_output, true);
     }

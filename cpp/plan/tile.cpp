@@ -178,7 +178,7 @@ void run_tile_epilogue(const void* context, int64_t batch, int64_t row, int64_t 
   const TileEpilogue& e = *static_cast<const TileEpilogue*>(context);
   const TileProgram& p = *e.program;
   Run run(p);
-  run.hoist(std::min(p.tile, p.size));
+  run.hoist(std::min(p.tile, rows * cols));
   const int64_t first = (batch * e.height + row) * e.width + col;
   const bool whole_rows = cols == e.width;
   const int64_t segments = whole_rows ? 1 : rows, length = whole_rows ? rows * cols : cols;

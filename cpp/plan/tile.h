@@ -28,7 +28,7 @@ enum class TileAccess : uint8_t {
   scalar,    // element 0
   periodic,  // element i % period
   strided,   // by dims and strides
-  whole,     // not an element: the slot is the memory's address (a key)
+  whole,     // the slot is the memory's address for every tile: a key, or a tile of one number
 };
 
 struct TileOperand {

@@ -1,6 +1,7 @@
 #include "plan/tile_builder.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace falconet {
 
@@ -50,6 +51,12 @@ int TileBuilder::operand_for(ValueId v, const Shape& domain, bool pointer) {
       if (value == memory) return slot;
     }
   }
+  // A number fixed when the graph was recorded becomes part of the program.
+  const Node& maker = graph_.producer(memory);
+  const Lane lane = lane_of(graph_.spec(v).dtype);
+  if (!pointer && maker.constant.buffer && maker.constant.spec.size() == 1 && lane != Lane::i64 && lane != Lane::u64) {
+    return constant_for(read_scalar(maker.constant.data(), maker.constant.spec.dtype), lane);
+  }
   // Strides of v's own shape, stretched to the domain.
   const Spec& spec = graph_.spec(v);
   Shape strides = domain;
@@ -86,13 +93,14 @@ int TileBuilder::constant_for(double value, Lane lane) {
                                            DType::int64,   DType::uint64,  DType::boolean};
   const DType dtype = kOf[static_cast<int>(lane)];
   for (size_t i = 0; i < operands_.size(); ++i) {
-    if (operands_[i].is_constant && operands_[i].number == value && operands_[i].tile.dtype == dtype) {
+    const TileDraft::Operand& o = operands_[i];
+    if (o.is_constant && o.tile.dtype == dtype && std::bit_cast<uint64_t>(o.number) == std::bit_cast<uint64_t>(value)) {
       return 2 * static_cast<int>(i) + 1;
     }
   }
   TileDraft::Operand operand;
   operand.tile.dtype = dtype;
-  operand.tile.access = TileAccess::scalar;
+  operand.tile.access = TileAccess::whole;
   operand.is_constant = true;
   operand.number = value;
   operands_.push_back(operand);

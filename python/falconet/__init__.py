@@ -7,6 +7,7 @@ from falconet import (
     callbacks,
     config,
     constraints,
+    cpu,
     debug,
     dtype_policies,
     initializers,
@@ -22,6 +23,7 @@ from falconet import (
     tree,
     utils,
 )
+from falconet._core import num_threads, set_num_threads
 from falconet.dtype_policies import DTypePolicy
 from falconet.initializers import Initializer
 from falconet.layers import Input, InputSpec, Layer
@@ -36,9 +38,9 @@ from falconet.variables import Variable
 from falconet.version import __version__
 
 __all__ = [
-    "__version__", "activations", "callbacks", "config", "constraints", "debug", "dtype_policies", "grad",
-    "initializers", "jit", "layers", "losses", "metrics", "models", "name_scope", "ops", "optimizers", "random",
-    "regularizers", "saving", "tree", "utils", "value_and_grad", "DTypePolicy", "GradientTape", "Initializer",
+    "__version__", "activations", "callbacks", "config", "constraints", "cpu", "debug", "dtype_policies", "grad",
+    "initializers", "jit", "layers", "losses", "metrics", "models", "name_scope", "num_threads", "ops", "optimizers", "random",
+    "regularizers", "saving", "set_num_threads", "tree", "utils", "value_and_grad", "DTypePolicy", "GradientTape", "Initializer",
     "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
     "Sequential", "Variable",
 ]  # fmt: skip

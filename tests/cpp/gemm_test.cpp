@@ -1,4 +1,6 @@
 // The matrix product against its canonical sum (gemm.h), bit for bit: every path, ISA, transposition and option.
+#include "kernels/gemm.h"
+
 #include <algorithm>
 #include <limits>
 #include <memory>
@@ -6,7 +8,6 @@
 
 #include "base/cpu.h"
 #include "check.h"
-#include "kernels/gemm.h"
 
 namespace falconet {
 
@@ -178,7 +179,8 @@ void run_case(const Case& s, uint32_t seed) {
     }
     if (s.accumulate) {
       for (int64_t i = 0; i < s.m; ++i) {
-        for (int64_t j = 0; j < s.n; ++j) c_before[c_offset[e] + i * ldc + j] = random_values<T>(random, 1, s.special)[0];
+        for (int64_t j = 0; j < s.n; ++j)
+          c_before[c_offset[e] + i * ldc + j] = random_values<T>(random, 1, s.special)[0];
       }
     }
   }
@@ -245,8 +247,8 @@ void run_case(const Case& s, uint32_t seed) {
       bool outside = true;
       for (size_t at = 0; at < c.size(); ++at) outside &= inside[at] || check::same_bits(c[at], c_before[at]);
       const bool once = std::all_of(watch.seen.begin(), watch.seen.end(), [](int x) { return x == 1; });
-      const bool scratch_kept =
-          std::all_of(aligned + args.plan.scratch_bytes, scratch.data() + scratch.size(), [](char x) { return x == -1; });
+      const bool scratch_kept = std::all_of(aligned + args.plan.scratch_bytes, scratch.data() + scratch.size(),
+                                            [](char x) { return x == -1; });
       std::ostringstream fault;
       if (wrong) fault << wrong << " wrong elements, the first at " << first_wrong << "; ";
       if (!outside) fault << "wrote outside C; ";
@@ -291,7 +293,8 @@ TEST(small_products_of_every_shape_and_option) {
 TEST(every_combination_of_options) {
   std::mt19937 random(2);
   for (int bits = 0; bits < 256; ++bits) {
-    for (auto [m, n, k] : {Sizes{1, 70, 40}, {9, 37, 21}, {45, 1, 37}, {90, 12, 33}, {40, 3, 9}, {1, 1, 20}, {17, 130, 150}}) {
+    for (auto [m, n, k] :
+         {Sizes{1, 70, 40}, {9, 37, 21}, {45, 1, 37}, {90, 12, 33}, {40, 3, 9}, {1, 1, 20}, {17, 130, 150}}) {
       Case s = {m, n, k};
       s.trans_a = bits & 1, s.trans_b = bits & 2, s.accumulate = bits & 4, s.use_bias = bits & 8;
       s.relu = bits & 16, s.prepacked = bits & 32, s.pad = bits & 64 ? 3 : 0, s.threads = bits & 128 ? 3 : 1;
@@ -302,9 +305,16 @@ TEST(every_combination_of_options) {
 
 TEST(products_beyond_every_block) {
   std::mt19937 random(3);
-  for (auto [m, n, k] :
-       {Sizes{45, 830, 420}, {130, 420, 810}, {3, 1500, 900}, {300, 40, 1200}, {1, 2100, 700},
-        {2100, 1, 700}, {700, 10, 450}, {30, 33, 2000}, {1, 90, 3000}, {256, 256, 64}}) {
+  for (auto [m, n, k] : {Sizes{45, 830, 420},
+                         {130, 420, 810},
+                         {3, 1500, 900},
+                         {300, 40, 1200},
+                         {1, 2100, 700},
+                         {2100, 1, 700},
+                         {700, 10, 450},
+                         {30, 33, 2000},
+                         {1, 90, 3000},
+                         {256, 256, 64}}) {
     for (int trans = 0; trans < 4; ++trans) {
       Case s = random_options(random, m, n, k);
       s.trans_a = trans & 1, s.trans_b = trans & 2;
@@ -364,7 +374,8 @@ TEST(a_row_does_not_depend_on_m) {
   std::mt19937 random(6);
   for (const Isa& isa : isas()) {
     for (auto [n, k] : {std::pair<int64_t, int64_t>{1, 130}, {10, 64}, {64, 700}, {500, 500}}) {
-      const std::vector<float> a = random_values<float>(random, 60 * k, false), b = random_values<float>(random, k * n, false);
+      const std::vector<float> a = random_values<float>(random, 60 * k, false),
+                               b = random_values<float>(random, k * n, false);
       std::vector<float> first;
       for (int64_t m : {1, 2, 7, 20, 60}) {
         const GemmProblem problem = {m, n, k, false, false, k, n, n};

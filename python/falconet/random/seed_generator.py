@@ -28,17 +28,17 @@ def _words(seed: int) -> np.ndarray:
 
 
 def make_default_seed() -> int:
-    """A seed from the operating system's source of randomness."""
-    import os
+    """A seed from Python's own generator, so that `set_random_seed` decides it."""
+    import random
 
-    return int.from_bytes(os.urandom(4), "little")
+    return random.randint(1, 10**9)
 
 
 class SeedGenerator:
     """A sequence of keys: each `next()` gives one and moves on, in traced functions too.
 
     Args:
-        seed: an integer in [0, 2**64); None takes one from the operating system.
+        seed: an integer in [0, 2**64); None draws one from Python's `random`.
         name: by default "seed_generator", numbered.
 
     The state is a non-trainable variable of shape (2,), uint32: the key that comes next.
@@ -89,10 +89,10 @@ def set_random_seed(seed: int) -> None:
     seed = _checked(seed, "set_random_seed")
     if seed >= 2**32:
         raise ValueError(f"[set_random_seed] `seed` is {seed}; NumPy's generator needs it below 2**32.")
+    # The variable stays the same one: compiled functions hold it. If it is made here, it draws before the others are set.
+    global_seed_generator().state.assign(_words(seed))
     python_random.seed(seed)
     np.random.seed(seed)
-    # The variable stays the same one: compiled functions hold it.
-    global_seed_generator().state.assign(_words(seed))
 
 
 def draw_seed(seed: Any) -> Any:
