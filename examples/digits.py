@@ -31,10 +31,10 @@ def make_model():
     model = keras.Sequential(
         [
             keras.Input((64,)),
+            layers.Dense(256, activation="relu"),
+            layers.Dropout(0.3),
             layers.Dense(128, activation="relu"),
-            layers.Dropout(0.2),
-            layers.Dense(64, activation="relu"),
-            layers.Dropout(0.2),
+            layers.Dropout(0.3),
             layers.Dense(10, activation="softmax"),
         ]
     )
@@ -42,7 +42,7 @@ def make_model():
     return model
 
 
-def main(epochs=30, verbose=2):
+def main(epochs=40, verbose=2):
     """Runs the example; returns the accuracy on the test images and whether the loaded model predicts the same."""
     keras.utils.set_random_seed(1)
     x_train, x_test, y_train, y_test = load()
@@ -68,5 +68,5 @@ def main(epochs=30, verbose=2):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=40)
     main(parser.parse_args().epochs)
