@@ -154,7 +154,8 @@ def jax_trainer(network: Network, shuffle: bool = False, scan: bool = True) -> C
     def whole(state: Any, order: Any, x: Any, y: Any) -> Any:
         if order is not None:
             return jax.lax.scan(lambda s, i: _jax_step(network, s, (x[i], y[i])), state, order.reshape(-1, b))
-        return jax.lax.scan(partial(_jax_step, network), state, (x.reshape(-1, b, x.shape[1]), y.reshape(-1, b, *y.shape[1:])))
+        batches = tuple(a.reshape(-1, b, *a.shape[1:]) for a in (x, y))
+        return jax.lax.scan(partial(_jax_step, network), state, batches)
 
     step = jax.jit(partial(_jax_step, network), donate_argnums=0)
     epoch_of = jax.jit(whole, donate_argnums=0)

@@ -259,7 +259,7 @@ class Report:
 
 
 def line(measurements: list[Measurement], width: int) -> str:
-    """What a unit of a workload takes us, our share of the ceiling, then each peer and how many times our time it takes.
+    """What a unit of a workload takes us, our share of the ceiling, then each peer's time and the ratio to ours.
     A row in which a peer is ahead is marked; 3 % is the noise of a quiet machine."""
     ours = next(m for m in measurements if m.contender == OURS)
     rest = [m for m in measurements if m is not ours]
