@@ -107,14 +107,13 @@ def ceilings(threads: int) -> dict[str, float]:
         rates[f"read {place}"] = _rate(
             nbytes * times, lambda i, x=x, n=nbytes, t=times: library.read(pointer(x[i]), count(n), count(t)), threads
         )
-        for name, moved in (("copy", 2), ("triad", 3)):
-            if name == "copy" and place == "L3":
-                continue
+        loops = {"triad": (library.triad, 3)}
+        if place == "DRAM":
+            loops["copy"] = (library.copy, 2)
+        for name, (loop, moved) in loops.items():
             rates[f"{name} {place}"] = _rate(
                 moved * half * times,
-                lambda i, f=getattr(library, name), x=x, y=y, n=half, t=times: f(
-                    pointer(y[i]), pointer(x[i]), count(n), count(t)
-                ),
+                lambda i, f=loop, x=x, y=y, n=half, t=times: f(pointer(y[i]), pointer(x[i]), count(n), count(t)),
                 threads,
             )
     return {name: rate * 1e-9 for name, rate in rates.items()}

@@ -132,7 +132,9 @@ def _contention(bench):
     for name, trainer in trainers.items():
         contenders[name] = partial(trainer, networks.MNIST, False)
         contenders[f"{name}, busy"] = partial(beside_burner, trainer)
-    return [Workload(f"train {networks.MNIST.name} while a process burns a core", contenders, units=networks.MNIST.steps)]
+    return [
+        Workload(f"train {networks.MNIST.name} while a process burns a core", contenders, units=networks.MNIST.steps)
+    ]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="stopping the other process between rounds needs SIGSTOP")

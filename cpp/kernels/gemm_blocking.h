@@ -47,7 +47,7 @@ struct GemmBlocking {
   // kUnitFlops (2 to 10 us) costs more to hand over than it saves.
   static constexpr int64_t kUnitsPerThread = 4;
   static constexpr int64_t kUnitFlops = 1 << 18;
-  // Each unit packs its part of A again, at about 0.4 cycles an element against (columns / kWidth) of FMA.
+  // Each unit reads A again: 8 vectors of columns for every element of A that it brings into L1.
   static constexpr int64_t kUnitColumns = 8 * kWidth;
 };
 

@@ -324,6 +324,21 @@ TEST(products_beyond_every_block) {
   }
 }
 
+// Rows of A a multiple of 4 KiB apart, which the kernel packs: one block of columns, several, units, a batch.
+TEST(rows_a_page_apart) {
+  std::mt19937 random(7);
+  for (auto [m, n, k] : {Sizes{30, 300, 1024}, {17, 40, 1024}, {3, 90, 2048}, {16, 800, 1024}}) {
+    for (int trans = 0; trans < 4; ++trans) {
+      Case s = random_options(random, m, n, k);
+      s.trans_a = trans & 1, s.trans_b = trans & 2;
+      if (s.trans_a) std::swap(s.m, s.k);
+      s.pad = 0;
+      s.batch = s.prepacked ? 1 : 1 + trans % 2;
+      run_both(s, random());
+    }
+  }
+}
+
 TEST(batches) {
   std::mt19937 random(4);
   for (int64_t batch : {2, 3, 7, 40}) {

@@ -29,8 +29,9 @@ void plan_panels(GemmPlan& plan, int threads) {
   if (!q.prepacked_b) {
     plan.scratch_bytes = plan.units * plan.kc * round_up(least(B::kNc, plan.nc), B::kNr) * sizeof(T);
   }
-  // A panel of A is packed where it is used, into L1, unless several blocks of columns would each do it again.
-  if (q.batch == 1 && q.m > 1 && col_parts * ceil_div(plan.nc, B::kNc) > 1) {
+  // Where A has to be packed, a panel is packed as it is used, into L1, unless several blocks of columns would each do
+  // it again.
+  if (packs_a<T>(q) && q.batch == 1 && col_parts * ceil_div(plan.nc, B::kNc) > 1) {
     plan.pack_units = panels;
     plan.scratch_bytes += packed_a_bytes<T>(q);
   }

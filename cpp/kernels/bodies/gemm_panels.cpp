@@ -1,5 +1,5 @@
-// The packed path. For each block of columns and each stretch of k, B's block lies packed in L2 and A's panels, packed
-// one at a time, in L1:
+// The packed path. For each block of columns and each stretch of k, B's block lies packed in L2, and the panel of A
+// that is at work, in place or packed, in L1:
 //
 //   for columns jc in steps of kNc, for k pc in steps of kc, for panels i of A, for panels j of B: one tile
 //
@@ -66,6 +66,7 @@ void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const
   const Tiles<T>& tiles = TileTable<T>::tiles;
   const Panels panels(q.m, B::kRows);
   const int64_t kc = args.plan.kc;
+  const bool packs = packs_a<T>(args.plan.problem);
   const bool reads_once = part.panels == 1 && q.b_column == 1 && !b_packed;
   for (int64_t jc = part.col; jc < part.col + part.cols; jc += B::kNc) {
     const int64_t nc = least(B::kNc, part.col + part.cols - jc);
@@ -80,16 +81,19 @@ void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const
         const int h = panels.height(i);
         const int64_t row = panels.row(i);
         t.ahead = t.ahead_end = nullptr;
-        t.a_row = 1;
-        t.a_step = h;
-        if (a_packed) {
-          t.a = a_packed + row * q.k + pc * h;
-        } else if (h == 1) {
-          t.a = q.a + row * q.a_row + pc * q.a_step;
-          t.a_step = q.a_step;
-        } else {
-          pack_a(q, row, pc, t.k, h, a_panel);
+        if (packs) {
           t.a = a_panel;
+          t.a_row = 1;
+          t.a_step = h;
+          if (a_packed) {
+            t.a = a_packed + row * q.k + pc * h;
+          } else {
+            pack_a(q, row, pc, t.k, h, a_panel);
+          }
+        } else {
+          t.a = q.a + row * q.a_row + pc * q.a_step;
+          t.a_row = q.a_row;
+          t.a_step = q.a_step;
         }
         for (int64_t j = 0; j < nc; j += t.cols) {
           const bool wide = reads_once && h <= B::kWideRows && nc - j >= B::kWideVecs * W;

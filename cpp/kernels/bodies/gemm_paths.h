@@ -70,6 +70,14 @@ bool is_exchanged(const GemmProblem& q) {
   return !q.prepacked_b && q.n <= Blocking<T>::kRows && round_up(q.n, W) * 3 > q.n * 4 && q.m >= 2 * W;
 }
 
+// A is read in place, along its rows or its columns, unless these lie a multiple of 4 KiB apart: then all that a tile
+// reads falls into one set of L1 and evicts itself (256 x 1024 x 128: 91 GFLOP/s in place, 103 packed; elsewhere in
+// place gains 2 to 10 %).
+template <class T>
+bool packs_a(const GemmProblem& q) {
+  return q.m > 1 && q.lda * static_cast<int64_t>(sizeof(T)) % 4096 == 0;
+}
+
 // Scratch that the pack phase of the packed path fills: A's panels one after the other.
 template <class T>
 int64_t packed_a_bytes(const GemmProblem& q) {
