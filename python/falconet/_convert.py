@@ -15,7 +15,9 @@ def from_sequence(values: Any) -> Any:
         parts = [from_sequence(v) if isinstance(v, (list, tuple)) else v for v in values]
         shapes = [tuple(_core.as_tensor(p).shape) for p in parts]
         if len(set(shapes)) > 1:
-            raise ValueError(f"[convert_to_tensor] a list of tensors needs equal shapes to be one tensor, got {shapes}.")
+            raise ValueError(
+                f"[convert_to_tensor] a list of tensors needs equal shapes to be one tensor, got {shapes}."
+            )
         rows = [_core.ops.reshape(p, shape=(1, *shape)) for p, shape in zip(parts, shapes, strict=True)]
         return _core.ops.concatenate(rows, axis=0)
     try:

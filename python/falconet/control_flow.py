@@ -1,12 +1,13 @@
 """Branches and loops on values, and gradients of one's own.
 
-Outside a trace these are Python's own branches and loops. Inside one, each body becomes a graph of its own and the whole
-one node: only the branch taken is run, a loop may run any number of times, and gradients run it backwards.
+Outside a trace these are Python's own branches and loops. Inside one, each body becomes a graph of its own and the
+whole one node: only the branch taken is run, a loop may run any number of times, and gradients run it backwards.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from . import _core, tree
 from .symbols import KerasTensor
@@ -104,7 +105,10 @@ def while_loop(
         after = (after,) if single or not isinstance(after, (list, tuple)) else tuple(after)
         after = tuple(_tensors(v) for v in after)
         if _specs(after) != _specs(values):
-            raise ValueError(f"[while_loop] body turns loop variables of {_specs(values)} into {_specs(after)}; they must stay alike.")
+            raise ValueError(
+                f"[while_loop] body turns loop variables of {_specs(values)} into {_specs(after)}; "
+                "they must stay alike."
+            )
         return after
 
     if not (in_trace() and (_any_traced(values) or _reads_traced(cond, values))):
@@ -162,7 +166,9 @@ def scan(
     leaves = [_core.as_tensor(x) for x in leaves]
     lengths = {x.shape[0] if x.ndim else None for x in leaves}
     if None in lengths or len(lengths) > 1:
-        raise ValueError(f"[scan] the arrays of `xs` need first axes of one length, got shapes {[tuple(x.shape) for x in leaves]}.")
+        raise ValueError(
+            f"[scan] the arrays of `xs` need first axes of one length, got shapes {[tuple(x.shape) for x in leaves]}."
+        )
     count = length if length is not None else (lengths.pop() if lengths else None)
     if count is None:
         raise ValueError("[scan] `length` is needed where `xs` is None.")
@@ -208,7 +214,9 @@ def _scan_in_python(step: Any, carry: Any, leaves: list[Any], count: int, revers
     core = _core.ops
     ys: list[Any] = [None] * count
     for i in range(count - 1, -1, -1) if reverse else range(count):
-        rows = [core.reshape(core.slice(x, start=[i], stop=[i + 1], step=[1]), shape=tuple(x.shape[1:])) for x in leaves]
+        rows = [
+            core.reshape(core.slice(x, start=[i], stop=[i + 1], step=[1]), shape=tuple(x.shape[1:])) for x in leaves
+        ]
         carry, ys[i] = step(carry, rows)
     if not ys:
         return carry, None
@@ -222,8 +230,8 @@ def _scan_in_python(step: Any, carry: Any, leaves: list[Any], count: int, revers
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """A function with a gradient of its own: f(*args) returns (y, grad), and grad(*dy) the gradients of the arguments.
 
-    grad is called as grad(dy), or grad(dy, upstream=dy) where it takes `upstream` by keyword only; it returns one gradient
-    for each positional argument, or a single one. Usable as a decorator.
+    grad is called as grad(dy), or grad(dy, upstream=dy) where it takes `upstream` by keyword only; it returns one
+    gradient for each positional argument, or a single one. Usable as a decorator.
     """
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -241,7 +249,10 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             found = grad(*(dy if isinstance(y, (tuple, list)) else (dy,)))
             found = list(found) if isinstance(found, (tuple, list)) else [found]
             if len(found) != len(sources):
-                raise ValueError(f"[custom_gradient] the gradient function returned {len(found)} gradients for {len(sources)} arguments.")
+                raise ValueError(
+                    f"[custom_gradient] the gradient function returned {len(found)} gradients for {len(sources)} "
+                    "arguments."
+                )
             return found
 
         results = _core.with_gradient(outputs, sources, rule)

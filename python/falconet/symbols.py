@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,7 +33,26 @@ def record_call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], o
     return record
 
 
-class KerasTensor:
+class Operators:
+    """Base of what `add_operators` completes: says to type checkers which operators there are."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __add__(self, other: Any) -> Any: ...
+        def __getitem__(self, key: Any) -> Any: ...
+        def __neg__(self) -> Any: ...
+
+        __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = __matmul__ = __add__
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = __rmatmul__ = __add__
+        __and__ = __or__ = __xor__ = __lshift__ = __rshift__ = __add__
+        __rand__ = __ror__ = __rxor__ = __rlshift__ = __rrshift__ = __add__
+        __lt__ = __le__ = __gt__ = __ge__ = __add__
+        __pos__ = __abs__ = __invert__ = __neg__
+
+
+class KerasTensor(Operators):
     """A symbolic tensor: a shape, in which None is an unknown size, and a dtype.
 
     Args:
@@ -86,8 +105,8 @@ class KerasTensor:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise ValueError(
-            f"A symbolic tensor ({self!r}) has no values. Use falconet.ops and layers on it instead of NumPy, and build "
-            "a Model to compute values."
+            f"A symbolic tensor ({self!r}) has no values. Use falconet.ops and layers on it instead of NumPy, and "
+            "build a Model to compute values."
         )
 
     def __bool__(self) -> bool:
@@ -128,7 +147,7 @@ def _get_item(x: Any, key: Any) -> Any:
     return ops.get_item(x, key)
 
 
-def add_operators(cls: type) -> None:
+def add_operators(cls: Any) -> None:
     """Gives a class the operators of an array, forward and reflected; comparisons are element by element."""
     core = _core.ops
     binary = {
@@ -149,8 +168,15 @@ def add_operators(cls: type) -> None:
     for name, op in binary.items():
         setattr(cls, f"__{name}__", lambda a, b, op=op: op(a, b))
         setattr(cls, f"__r{name}__", lambda a, b, op=op: op(b, a))
-    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
-        op = getattr(core, {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal"}[name])
+    compare = {
+        "lt": core.less,
+        "le": core.less_equal,
+        "gt": core.greater,
+        "ge": core.greater_equal,
+        "eq": core.equal,
+        "ne": core.not_equal,
+    }
+    for name, op in compare.items():
         setattr(cls, f"__{name}__", lambda a, b, op=op: op(a, b))
     cls.__neg__ = lambda x: core.negative(x)
     cls.__pos__ = lambda x: x
@@ -163,7 +189,7 @@ def add_operators(cls: type) -> None:
     cls.__array_ufunc__ = None
 
 
-def _add_tensor_face(cls: type) -> None:
+def _add_tensor_face(cls: Any) -> None:
     """What makes a Tensor a good citizen beside NumPy arrays."""
 
     def scalar(x: Any, what: str) -> Any:

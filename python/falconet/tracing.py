@@ -6,7 +6,8 @@ makes of unknown sizes is found by recording it twice with different sizes in th
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -202,7 +203,8 @@ class Program:
         return self._native.text(key, leaves)
 
     def profile(self, *args: Any, repeats: int = 30) -> list[tuple[str, float, int, int, bool]]:
-        """For each instruction: name, median nanoseconds, flops (about), bytes of its operands, whether threads share it."""
+        """For each instruction: name, median nanoseconds, flops (about), bytes of its operands, whether threads share
+        it."""
         leaves, key = self._signature(args)
         return self._native.profile(key, leaves, repeats)
 
@@ -347,7 +349,9 @@ class GradientTape:
             unconnected_gradients: "none" or "zero".
         """
         if unconnected_gradients not in ("none", "zero"):
-            raise ValueError(f'[GradientTape] `unconnected_gradients` is "{unconnected_gradients}"; it must be none or zero.')
+            raise ValueError(
+                f'[GradientTape] `unconnected_gradients` is "{unconnected_gradients}"; it must be none or zero.'
+            )
         targets, wanted = tree.flatten(target), tree.flatten(sources)
         seeds = None if output_gradients is None else tree.flatten(output_gradients)
         if seeds is not None and len(seeds) != len(targets):
@@ -365,7 +369,9 @@ def _zeros_like(x: Any) -> Any:
     return _core.as_tensor(np.zeros(tuple(x.shape), x.dtype))
 
 
-def value_and_grad(fn: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(
+    fn: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """A function that returns fn's value and its gradient by the arguments at `argnums`.
 
     fn returns a scalar, or with `has_aux` a scalar and anything else. Arguments may be structures of arrays; gradients
@@ -425,7 +431,7 @@ def is_elementwise(fn: Callable[[Any], Any], shapes: list[tuple[int, ...]]) -> b
 
     What it computes on scalars does not count.
     """
-    seen: list[list[str]] = []
+    seen: list[list[tuple[str, bool]]] = []
     for shape in shapes:
         with _core.Graph() as graph:
             fn(shape)
@@ -433,7 +439,11 @@ def is_elementwise(fn: Callable[[Any], Any], shapes: list[tuple[int, ...]]) -> b
         steps = []
         for name, pointwise, out in graph.operations():
             size = int(np.prod(out))
-            if size not in (1, count) or (not pointwise and size != 1) or (size == count and name in ("random_uniform", "random_normal")):
+            if (
+                size not in (1, count)
+                or (not pointwise and size != 1)
+                or (size == count and name in ("random_uniform", "random_normal"))
+            ):
                 return False
             steps.append((name, size == 1))
         seen.append(steps)

@@ -9,10 +9,10 @@ import numpy as np
 from . import _core, config, tracing
 from .dtypes import standardize_dtype
 from .naming import auto_name
-from .symbols import add_operators
+from .symbols import Operators, add_operators
 
 
-class Variable(_core.VariableBase):
+class Variable(_core.VariableBase, Operators):
     """A named array that can be assigned.
 
     Inside a traced function a read is a read of the plan and an assignment takes effect when the plan has run; later
@@ -45,7 +45,9 @@ class Variable(_core.VariableBase):
         if kwargs:
             raise TypeError(f"[Variable] unknown arguments: {', '.join(sorted(kwargs))}.")
         if aggregation not in ("none", "mean", "sum", "only_first_replica"):
-            raise ValueError(f'[Variable] `aggregation` is "{aggregation}"; it must be none, mean, sum or only_first_replica.')
+            raise ValueError(
+                f'[Variable] `aggregation` is "{aggregation}"; it must be none, mean, sum or only_first_replica.'
+            )
         name = name if name is not None else auto_name("variable")
         if not isinstance(name, str) or "/" in name:
             raise ValueError(f'[Variable] `name` is {name!r}; it must be a string without "/".')
@@ -165,7 +167,8 @@ class Variable(_core.VariableBase):
         """A copy of the value."""
         if _core.in_trace():
             raise TypeError(
-                f'[Variable "{self.path}"] numpy() inside a function being traced: it has no value before the function runs.'
+                f'[Variable "{self.path}"] numpy() inside a function being traced: it has no value before the function '
+                "runs."
             )
         return self._numpy()
 

@@ -170,7 +170,7 @@ def linear(x: Any) -> Any:
     return x
 
 
-_FUNCTIONS = (
+_FUNCTIONS: tuple[Any, ...] = (
     relu,
     relu6,
     leaky_relu,

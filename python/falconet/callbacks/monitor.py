@@ -41,7 +41,7 @@ class Monitor:
         name = self.name.removeprefix("val_")
         if name == "loss" or name.endswith("_loss"):
             return "down"
-        known = []
+        known: list[Any] = []
         for metric in getattr(model, "metrics", ()):
             known += metric.metrics if hasattr(metric, "metrics") else [metric]
         for metric in known:

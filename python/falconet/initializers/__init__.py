@@ -35,7 +35,17 @@ random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, T
 variance_scaling, glorot_normal, glorot_uniform = VarianceScaling, GlorotNormal, GlorotUniform
 he_normal, he_uniform, lecun_normal, lecun_uniform = HeNormal, HeUniform, LecunNormal, LecunUniform
 
-_CLASSES = (Constant, Zeros, Ones, Identity, STFT, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling)
+_CLASSES: tuple[Any, ...] = (
+    Constant,
+    Zeros,
+    Ones,
+    Identity,
+    STFT,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+)
 _CLASSES += (GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform, Orthogonal)
 _NAMES = names_of(
     _CLASSES,

@@ -55,11 +55,22 @@ from .regression import (
     poisson,
 )
 
-_CLASSES = (MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredLogarithmicError, LogCosh)
+_CLASSES: tuple[Any, ...] = (
+    MeanSquaredError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredLogarithmicError,
+    LogCosh,
+)
 _CLASSES += (KLDivergence, Poisson, Hinge, SquaredHinge, CategoricalHinge, CTC, CosineSimilarity, Huber, Dice, Tversky)
 _CLASSES += (BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy, Circle)
 _CLASSES += (SparseCategoricalCrossentropy, CategoricalGeneralizedCrossEntropy)
-_FUNCTIONS = (binary_crossentropy, binary_focal_crossentropy, categorical_crossentropy, categorical_focal_crossentropy)
+_FUNCTIONS: tuple[Any, ...] = (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+)
 _FUNCTIONS += (categorical_generalized_cross_entropy, ctc, sparse_categorical_crossentropy, categorical_hinge, circle)
 _FUNCTIONS += (dice, hinge, squared_hinge, tversky, cosine_similarity, huber, kl_divergence, log_cosh, poisson)
 _FUNCTIONS += (mean_absolute_error, mean_absolute_percentage_error, mean_squared_error, mean_squared_logarithmic_error)

@@ -77,7 +77,7 @@ from .of_losses import (
 from .reduction import Mean, MeanMetricWrapper, Sum
 from .scores import F1Score, FBetaScore, R2Score
 
-_CLASSES = (
+_CLASSES: tuple[Any, ...] = (
     Mean,
     Sum,
     Accuracy,
@@ -107,7 +107,12 @@ _CLASSES += (IoU, MeanIoU, OneHotIoU, OneHotMeanIoU, BinaryCrossentropy, Categor
 _CLASSES += (ConcordanceCorrelation, CosineSimilarity, Hinge, KLDivergence, LogCoshError, MeanAbsoluteError, F1Score)
 _CLASSES += (MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, PearsonCorrelation, Poisson)
 _CLASSES += (RootMeanSquaredError, SparseCategoricalCrossentropy, SquaredHinge, FBetaScore, R2Score)
-_FUNCTIONS = (binary_accuracy, categorical_accuracy, sparse_categorical_accuracy, top_k_categorical_accuracy)
+_FUNCTIONS: tuple[Any, ...] = (
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    top_k_categorical_accuracy,
+)
 _FUNCTIONS += (sparse_top_k_categorical_accuracy, pearson_correlation, concordance_correlation)
 _SHORT = {
     "bce": BinaryCrossentropy,

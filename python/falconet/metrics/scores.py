@@ -7,6 +7,7 @@ from typing import Any
 from .. import ops
 from ..config import epsilon
 from ..losses.loss import squeeze_or_expand_to_same_rank
+from ..variables import Variable
 from .metric import Metric
 
 
@@ -31,6 +32,10 @@ class FBetaScore(Metric):
     """
 
     _direction = "up"
+    true_positives: Variable
+    false_positives: Variable
+    false_negatives: Variable
+    intermediate_weights: Variable
 
     def __init__(
         self,
@@ -113,6 +118,10 @@ class R2Score(Metric):
     """
 
     _direction = "up"
+    sum: Variable
+    squared_sum: Variable
+    total_mse: Variable
+    count: Variable
 
     def __init__(
         self,

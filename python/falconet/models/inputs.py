@@ -15,7 +15,7 @@ def standardize(model: Any, inputs: Any, mask: Any = None) -> list[Any]:
     graph = model._graph
     flat = _in_order(model, inputs)
     masks = tree.flatten(mask) if mask is not None else [None] * len(flat)
-    found = []
+    found: list[Any] = []
     for i, (x, symbol) in enumerate(zip(flat, graph.inputs, strict=False)):
         name = symbol.record.operation.name
         if x is None:

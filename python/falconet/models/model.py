@@ -40,6 +40,8 @@ class Model(Trainer, Layer):
     """
 
     _not_computed = Layer._not_computed | _LOOP_STATE
+    _graph: Any
+    _inference: Any
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _functional_arguments(args, kwargs):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,19 @@ from falconet.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_wei
 
 class Trainer:
     """The training half of `Model`."""
+
+    _programs: dict[str, Any]
+    _prepared: dict[Any, Any]
+    _compile_loss: Any
+    _compile_metrics: Any
+    _loss_tracker: Any
+    _compile_config: Any
+    _predict_one: Any
+    _predict_version: int
+    if TYPE_CHECKING:  # of the layer that the other half is
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self) -> None:
         self.compiled = False

@@ -23,7 +23,7 @@ def _signature(op: Any) -> Any:
     from inspect import Parameter, Signature
 
     inputs, attributes = op.declaration
-    kind = Parameter.POSITIONAL_OR_KEYWORD
+    kind: Any = Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
         Parameter(name.removesuffix("..."), Parameter.VAR_POSITIONAL if name.endswith("...") else kind)
         for name in inputs
@@ -170,8 +170,8 @@ def dtype_range(kind: str) -> tuple[Any, Any]:
     if kind in FLOATS:
         info = np.finfo(kind)
         return float(info.min), float(info.max)
-    info = np.iinfo(kind)
-    return int(info.min), int(info.max)
+    range_of = np.iinfo(kind)
+    return int(range_of.min), int(range_of.max)
 
 
 def shape(x: Any) -> tuple[int | None, ...]:

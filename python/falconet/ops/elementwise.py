@@ -309,10 +309,10 @@ def lcm(x1: Any, x2: Any) -> Any:
 
 
 def _integers(op: str, *xs: Any) -> list[Any]:
-    xs = common(*xs)
-    if xs[0].dtype not in INTEGERS:
-        raise TypeError(f"[{op}] the operands are {xs[0].dtype}; they must be of an integer dtype.")
-    return xs
+    operands = common(*xs)
+    if operands[0].dtype not in INTEGERS:
+        raise TypeError(f"[{op}] the operands are {operands[0].dtype}; they must be of an integer dtype.")
+    return operands
 
 
 # exp(-|x|) I0(x) as Chebyshev series, in y = |x| / 4 - 1 for |x| <= 8, and (times sqrt |x|) in y = 16 / |x| - 1 beyond.

@@ -14,7 +14,21 @@ from .momentum import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
 from .multi import MultiOptimizer, OptimizerMap
 from .optimizer import Optimizer
 
-_CLASSES = (SGD, Adam, AdamW, RMSprop, Adadelta, Adafactor, Adagrad, Adamax, Ftrl, Lamb, Lion, LossScaleOptimizer, Muon)
+_CLASSES: tuple[Any, ...] = (
+    SGD,
+    Adam,
+    AdamW,
+    RMSprop,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adamax,
+    Ftrl,
+    Lamb,
+    Lion,
+    LossScaleOptimizer,
+    Muon,
+)
 _CLASSES += (MultiOptimizer, Nadam, OptimizerMap, ScheduleFreeAdamW)
 _NAMES = {name: cls for cls in _CLASSES for name in (cls.__name__, cls.__name__.lower())}
 

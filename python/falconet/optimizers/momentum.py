@@ -194,6 +194,11 @@ class Ftrl(Optimizer):
     Small w become exactly 0 where l1 > 0. learning_rate_power <= 0, the other arguments >= 0.
     """
 
+    initial_accumulator_value: float
+    l1_regularization_strength: float
+    l2_regularization_strength: float
+    l2_shrinkage_regularization_strength: float
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

@@ -311,7 +311,7 @@ class _Swap:
 
     def __init__(self, optimizer: Optimizer, streams: list[Stream]) -> None:
         self._attributes = optimizer.__dict__
-        self._inside = {name: [stream.slots[name] for stream in streams] for name in streams[0].slots}
+        self._inside: dict[str, Any] = {name: [stream.slots[name] for stream in streams] for name in streams[0].slots}
         self._inside["_trainable_variables_indices"] = {id(stream.variable): i for i, stream in enumerate(streams)}
 
     def __enter__(self) -> None:

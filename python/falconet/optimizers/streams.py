@@ -104,6 +104,8 @@ def _slot_lists(optimizer: Optimizer) -> dict[str, list[Any]] | None:
 class _StandIn(Variable):
     """A variable on which a rule is tried. It has no name: a rule that asks for one treats variables differently."""
 
+    _is_nameless: bool
+
     def __getattribute__(self, name: str) -> Any:
         if name in ("name", "path") and object.__getattribute__(self, "__dict__").get("_is_nameless"):
             raise AttributeError(f"a stand-in variable has no {name}")
@@ -136,7 +138,7 @@ def _is_elementwise(optimizer: Optimizer, slots: dict[str, list[Any]]) -> bool:
             if not all(_agree(results[0], result) for result in results[1:]):
                 return False
             # In the recording of a variable without axes its elements would pass for scalars.
-            recorded = [shape for shape in shapes if shape]
+            recorded: list[tuple[int, ...]] = [shape for shape in shapes if shape]
             if not tracing.is_elementwise(lambda shape, made=made: _try(optimizer, slots, made[shape]), recorded):
                 return False
         except Exception:

@@ -89,7 +89,8 @@ def set_random_seed(seed: int) -> None:
     seed = _checked(seed, "set_random_seed")
     if seed >= 2**32:
         raise ValueError(f"[set_random_seed] `seed` is {seed}; NumPy's generator needs it below 2**32.")
-    # The variable stays the same one: compiled functions hold it. If it is made here, it draws before the others are set.
+    # The variable stays the same one: compiled functions hold it. If it is made here, it draws before the others are
+    # set.
     global_seed_generator().state.assign(_words(seed))
     python_random.seed(seed)
     np.random.seed(seed)
