@@ -5,6 +5,10 @@
 #include <string>
 #include <vector>
 
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
+#include <xmmintrin.h>
+#endif
+
 namespace falconet::cpu {
 
 struct Features {
@@ -24,5 +28,14 @@ const Caches& caches();
 std::string model_name();  // "" where unknown
 
 void pause();  // a hint to the processor that the caller spins
+
+// Asks for the cache line of p, which may be any address.
+inline void prefetch([[maybe_unused]] const void* p) {
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
+#elif !defined(_MSC_VER)
+  __builtin_prefetch(p);
+#endif
+}
 
 }  // namespace falconet::cpu

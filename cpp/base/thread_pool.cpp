@@ -1,10 +1,14 @@
 // How a region runs.
 //
-// One atomic word, the ticket, holds the region's generation and how many chunks are left to claim. To claim a chunk is
-// to count the ticket down by compare-and-swap, so a thread that was preempted with an old ticket in hand cannot claim
-// from a newer region. The other fields are written before the ticket is published and not again until every chunk has
-// been claimed and done: whoever claims has read the right ones. The caller returns when `pending` is 0, whether or not
-// every worker ever woke.
+// Its chunks are dealt in order, an equal share to each thread. A thread takes from the front of its own share and, when
+// that is empty, from the back of the others'. So where one region follows another over the same rows, a thread meets
+// the rows that its own caches hold, and a preempted thread still delays one chunk and not the region.
+//
+// A share is one atomic word: the region's generation and the chunks left in it, [first, last). To claim a chunk is to
+// replace the word by compare-and-swap, so a thread that was preempted with an old word in hand cannot claim from a
+// newer region. The region's other fields are written before the shares, and the generation that workers wait for is
+// published after them; none changes again until every chunk has been claimed and done: whoever claims has read the
+// right ones. The caller returns when `pending` is 0, whether or not every worker ever woke.
 //
 // One region runs at a time; `owned` says that it does, or that the pool is being changed. Nobody ever waits to start a
 // region. Those who must wait for one to end (fork, resize, exit) are counted in `wanted`, and while they are, others
@@ -67,14 +71,20 @@ struct alignas(64) Region {
   std::atomic<TaskFn> task{nullptr};
   std::atomic<const void*> args{nullptr};
   std::atomic<int64_t> units{0}, grain{1};
-  std::atomic<uint32_t> chunks{0};
+  std::atomic<int> shares{1};
   std::atomic<fpu::Mode> mode{0};
   std::atomic<int> caller_cpu{-1};
 } region;
-alignas(64) std::atomic<uint64_t> ticket{0};   // generation << 32 | chunks left to claim
-alignas(64) std::atomic<uint32_t> pending{0};  // chunks not yet done
+alignas(64) std::atomic<uint32_t> generation{0};  // of the newest region
+alignas(64) std::atomic<uint32_t> pending{0};     // chunks not yet done
 
-uint32_t generation_of(uint64_t t) { return static_cast<uint32_t>(t >> 32); }
+// generation << 32 | first << 16 | last: chunks [first, last) of that generation's region are left. Share 0 is the
+// caller's, share i that of worker i - 1.
+struct alignas(64) Share {
+  std::atomic<uint64_t> left{0};
+};
+Share shares[kMaxThreads];
+constexpr int64_t kMaxChunks = 0xFFFF;
 
 struct Worker {
   std::thread thread;
@@ -114,26 +124,39 @@ bool spin_until(const Ready& ready, const Blocking& blocking) {
   return false;
 }
 
-// Claims and runs chunks of the region that `seen` belongs to until none is left, then counts them as done. `self` is
-// null in the region's caller.
-void run_chunks(uint64_t seen, Worker* self) {
-  const uint32_t generation = generation_of(seen);
+// Takes a chunk from a share's front or back; -1 where none is left of this generation.
+int64_t claim(Share& share, uint32_t now, bool front) {
+  uint64_t left = share.left.load(std::memory_order_acquire);
+  for (;;) {
+    const uint32_t first = static_cast<uint32_t>(left >> 16) & 0xFFFF, last = static_cast<uint32_t>(left) & 0xFFFF;
+    if (static_cast<uint32_t>(left >> 32) != now || first == last) return -1;
+    const uint64_t rest = front ? left + (1 << 16) : left - 1;
+    if (share.left.compare_exchange_weak(left, rest, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      return front ? first : last - 1;
+    }
+  }
+}
+
+// Claims and runs chunks of region `now`, those of share `own` first, until none is left, then counts them as done.
+// `self` is null in the region's caller.
+void run_chunks(uint32_t now, int own, Worker* self) {
   const TaskFn task = region.task.load(std::memory_order_relaxed);
   const void* args = region.args.load(std::memory_order_relaxed);
   const int64_t units = region.units.load(std::memory_order_relaxed);
   const int64_t grain = region.grain.load(std::memory_order_relaxed);
-  const uint32_t chunks = region.chunks.load(std::memory_order_relaxed);
+  const int count = region.shares.load(std::memory_order_relaxed);
   const fpu::Mode mode = region.mode.load(std::memory_order_relaxed);
   uint32_t ran = 0;
-  while (generation_of(seen) == generation && static_cast<uint32_t>(seen) != 0) {
-    if (!ticket.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
-    if (ran++ == 0 && self) {
-      if (fpu::mode() != mode) fpu::set_mode(mode);
-      self->busy_cpu.store(cpu::current_cpu(), std::memory_order_relaxed);
+  for (int i = 0; i < count; ++i) {
+    Share& share = shares[(own + i) % count];
+    for (int64_t chunk; (chunk = claim(share, now, i == 0)) >= 0;) {
+      if (ran++ == 0 && self) {
+        if (fpu::mode() != mode) fpu::set_mode(mode);
+        self->busy_cpu.store(cpu::current_cpu(), std::memory_order_relaxed);
+      }
+      const int64_t begin = chunk * grain;
+      task(args, begin, begin + std::min(grain, units - begin));
     }
-    const int64_t begin = static_cast<int64_t>(chunks - static_cast<uint32_t>(seen)) * grain;
-    task(args, begin, begin + std::min(grain, units - begin));
-    seen = ticket.load(std::memory_order_acquire);
   }
   if (ran != 0 && self) self->busy_cpu.store(-1, std::memory_order_relaxed);
   if (ran != 0 && pending.fetch_sub(ran, std::memory_order_seq_cst) == ran &&
@@ -143,15 +166,15 @@ void run_chunks(uint64_t seen, Worker* self) {
   }
 }
 
-void worker_main(Worker* self, uint32_t seen) {
+void worker_main(Worker* self, int share, uint32_t seen) {
 #if defined(__linux__)
   self->id.store(static_cast<pid_t>(syscall(SYS_gettid)), std::memory_order_relaxed);
 #endif
   in_region = true;
-  uint64_t now = 0;
+  uint32_t now = 0;
   const auto called = [&] {
-    now = ticket.load(std::memory_order_seq_cst);
-    return generation_of(now) != seen || pool.stopping.load(std::memory_order_acquire);
+    now = generation.load(std::memory_order_seq_cst);
+    return now != seen || pool.stopping.load(std::memory_order_acquire);
   };
   const auto in_callers_way = [] {
     const int here = cpu::current_cpu();
@@ -165,14 +188,14 @@ void worker_main(Worker* self, uint32_t seen) {
       pool.parked.fetch_sub(1, std::memory_order_relaxed);
     }
     if (pool.stopping.load(std::memory_order_acquire)) return;
-    seen = generation_of(now);
-    run_chunks(now, self);
+    seen = now;
+    run_chunks(now, share, self);
   }
 }
 
 void start_workers(int count) {
   pool.asked_for = count;
-  const uint32_t generation = generation_of(ticket.load(std::memory_order_relaxed));
+  const uint32_t now = generation.load(std::memory_order_relaxed);
 #if !defined(_WIN32)
   sigset_t all, before;  // the host's signals belong to the host's threads
   sigfillset(&all);
@@ -182,7 +205,8 @@ void start_workers(int count) {
     while (static_cast<int>(pool.workers.size()) < count) {
       auto worker = std::make_unique<Worker>();
       pool.workers.reserve(count);
-      worker->thread = std::thread(worker_main, worker.get(), generation);
+      const int share = static_cast<int>(pool.workers.size()) + 1;
+      worker->thread = std::thread(worker_main, worker.get(), share, now);
       pool.workers.push_back(std::move(worker));
     }
   } catch (const std::exception&) {
@@ -338,28 +362,32 @@ void parallel_for(TaskFn task, const void* args, int64_t units, int64_t grain) {
     return;
   }
   int64_t chunks = (units - 1) / grain + 1;
-  while (chunks > UINT32_MAX) {  // the ticket's range
-    grain *= 2;
+  if (chunks > kMaxChunks) {
+    grain = (units - 1) / kMaxChunks + 1;
     chunks = (units - 1) / grain + 1;
   }
   const int workers = threads.load(std::memory_order_relaxed) - 1;
   if (pool.asked_for != workers) start_workers(workers);
 
+  const int count = static_cast<int>(std::min<int64_t>(chunks, static_cast<int64_t>(pool.workers.size()) + 1));
   region.task.store(task, std::memory_order_relaxed);
   region.args.store(args, std::memory_order_relaxed);
   region.units.store(units, std::memory_order_relaxed);
   region.grain.store(grain, std::memory_order_relaxed);
-  region.chunks.store(static_cast<uint32_t>(chunks), std::memory_order_relaxed);
+  region.shares.store(count, std::memory_order_relaxed);
   region.mode.store(fpu::mode(), std::memory_order_relaxed);
   region.caller_cpu.store(cpu::current_cpu(), std::memory_order_relaxed);
   pending.store(static_cast<uint32_t>(chunks), std::memory_order_relaxed);
-  const uint64_t generation = generation_of(ticket.load(std::memory_order_relaxed)) + 1;
-  const uint64_t opened = generation << 32 | static_cast<uint64_t>(chunks);
-  ticket.store(opened, std::memory_order_seq_cst);
+  const uint32_t now = generation.load(std::memory_order_relaxed) + 1;
+  for (int i = 0; i < count; ++i) {
+    const uint64_t first = chunks * i / count, last = chunks * (i + 1) / count;
+    shares[i].left.store(static_cast<uint64_t>(now) << 32 | first << 16 | last, std::memory_order_release);
+  }
+  generation.store(now, std::memory_order_seq_cst);
 
   const int parked = pool.parked.load(std::memory_order_seq_cst);
   if (parked != 0) {
-    // Those awake will see the ticket; wake as many more as could find a chunk beside them and the caller.
+    // Those awake will see the generation; wake as many more as could find a chunk beside them and the caller.
     const int64_t awake = static_cast<int64_t>(pool.workers.size()) - parked;
     const int64_t useful = chunks - 1 - awake;
     { std::lock_guard lock(pool.mutex); }
@@ -371,7 +399,7 @@ void parallel_for(TaskFn task, const void* args, int64_t units, int64_t grain) {
   }
 
   in_region = true;
-  run_chunks(opened, nullptr);
+  run_chunks(now, 0, nullptr);
   const auto finished = [] { return pending.load(std::memory_order_seq_cst) == 0; };
   const auto in_workers_way = [] {
     const int here = cpu::current_cpu();

@@ -5,6 +5,7 @@
 
 #include "bindings/tensor.h"
 #include "graph/simplify.h"
+#include "plan/batches.h"
 #include "plan/planner.h"
 #include "plan/profile.h"
 
@@ -173,62 +174,6 @@ class Program {
   std::unordered_map<std::string, std::unique_ptr<Entry>> entries_;
 };
 
-// Feeds batches of rows to plans.
-class Batches {
- public:
-  Batches(const std::vector<Array>& arrays, const int64_t* order, int64_t batch_size)
-      : arrays_(arrays), order_(order), rows_(arrays.empty() ? 0 : arrays[0].spec.shape[0]) {
-    for (const Array& a : arrays_) {
-      row_bytes_.push_back(rows_ == 0 ? 0 : a.spec.bytes() / rows_);
-      if (order_) staging_.push_back(Buffer::allocate(row_bytes_.back() * batch_size));
-    }
-  }
-  int64_t rows() const { return rows_; }
-
-  std::vector<Spec> specs(int64_t count) const {
-    std::vector<Spec> specs;
-    for (const Array& a : arrays_) {
-      specs.push_back(a.spec);
-      specs.back().shape[0] = count;
-    }
-    return specs;
-  }
-
-  // Rows [from, from + count) of the order, as the plan's inputs.
-  void feed(Plan& plan, int64_t from, int64_t count) {
-    for (size_t i = 0; i < arrays_.size(); ++i) {
-      const std::byte* data = arrays_[i].data();
-      if (!order_) {
-        plan.set_input(static_cast<int>(i), data + from * row_bytes_[i]);
-        continue;
-      }
-      gather(data, staging_[i]->data(), row_bytes_[i], order_ + from, count);
-      plan.set_input(static_cast<int>(i), staging_[i]->data());
-    }
-  }
-
- private:
-  static void gather(const std::byte* from, std::byte* to, int64_t bytes, const int64_t* order, int64_t count) {
-    switch (bytes) {  // a constant size compiles to one or two moves
-      case 4: return copy_rows<4>(from, to, order, count);
-      case 8: return copy_rows<8>(from, to, order, count);
-      case 16: return copy_rows<16>(from, to, order, count);
-      default:
-        for (int64_t r = 0; r < count; ++r) std::memcpy(to + r * bytes, from + order[r] * bytes, bytes);
-    }
-  }
-  template <int64_t kBytes>
-  static void copy_rows(const std::byte* from, std::byte* to, const int64_t* order, int64_t count) {
-    for (int64_t r = 0; r < count; ++r) std::memcpy(to + r * kBytes, from + order[r] * kBytes, kBytes);
-  }
-
-  const std::vector<Array>& arrays_;
-  const int64_t* order_;
-  int64_t rows_;
-  std::vector<int64_t> row_bytes_;
-  std::vector<std::shared_ptr<Buffer>> staging_;
-};
-
 py::tuple Program::epoch(int64_t key, const py::list& leaves, const py::object& order, int64_t batch_size, int64_t first,
                          int64_t steps, const py::object& on_batch) {
   const std::vector<Array> arrays = arrays_of(leaves);
@@ -250,7 +195,7 @@ py::tuple Program::epoch(int64_t key, const py::list& leaves, const py::object& 
   if (!inside) fail("[epoch] `order` names a row outside the ", rows, " that there are");
   const int64_t num_batches = (total + batch_size - 1) / batch_size;
   const int64_t last = steps < 0 ? num_batches : std::min(num_batches, first + steps);
-  Batches batches(arrays, at, batch_size);
+  Batches batches(arrays, at, total, batch_size);
   const bool reports = !on_batch.is_none();
   std::vector<Array> outputs;
   py::object note = py::none();
@@ -312,7 +257,7 @@ py::tuple Program::map(int64_t key, const py::list& leaves, int64_t batch_size) 
   const std::vector<Array> arrays = arrays_of(leaves);
   if (arrays.empty() || arrays[0].spec.shape.empty()) fail("[map] there is no data");
   const int64_t total = arrays[0].spec.shape[0];
-  Batches batches(arrays, nullptr, batch_size);
+  Batches batches(arrays, nullptr, total, batch_size);
   std::vector<Array> results;
   py::object note = py::none();
   for (int64_t from = 0; from < total || from == 0; from += batch_size) {
@@ -352,10 +297,9 @@ void bind_program(py::module_& m) {
   // first, by the high part of a product. The bias of a pick is below n / 2^32.
   m.def("permutation", [](int64_t n, uint64_t seed) {
     if (n < 0 || n > INT32_MAX) fail("[permutation] `n` is ", n, "; it must be in [0, 2^31)");
-    py::array_t<int64_t> order(n);
-    int64_t* at = order.mutable_data();
-    for (int64_t i = 0; i < n; ++i) at[i] = i;
-    const auto pick = [at](int64_t i, uint64_t word) {
+    std::vector<int32_t> at(n);
+    for (int64_t i = 0; i < n; ++i) at[i] = static_cast<int32_t>(i);
+    const auto pick = [&at](int64_t i, uint64_t word) {
       std::swap(at[i], at[word * static_cast<uint64_t>(i + 1) >> 32]);
     };
     for (int64_t i = n - 1; i > 0; i -= 2) {
@@ -366,6 +310,8 @@ void bind_program(py::module_& m) {
       pick(i, z >> 32);
       if (i > 1) pick(i - 1, z & 0xFFFFFFFFu);
     }
+    py::array_t<int64_t> order(n);
+    std::copy(at.begin(), at.end(), order.mutable_data());
     return order;
   }, py::arg("n"), py::arg("seed"), "The numbers below n in an order that the seed decides.");
   py::class_<Program>(m, "Program", "trace(key, [(shape, dtype), ...]) -> Graph is called once for each signature.")

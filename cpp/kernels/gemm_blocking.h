@@ -44,11 +44,15 @@ struct GemmBlocking {
   static constexpr int64_t kDirectBytes = 32 << 10;
 
   // Units of a parallel product. More than threads, so that a preempted thread delays only a part; a unit below
-  // kUnitFlops (2 to 10 us) costs more to hand over than it saves.
+  // kUnitFlops (1 to 5 us) costs more to hand over than it saves. Where operands are large for the flops on them, time
+  // goes by bytes: in that of one from L2 a core does kFlopsPerByte.
   static constexpr int64_t kUnitsPerThread = 4;
-  static constexpr int64_t kUnitFlops = 1 << 18;
+  static constexpr int64_t kUnitFlops = 1 << 17;
+  static constexpr int64_t kFlopsPerByte = 2;
   // Each unit reads A again: 8 vectors of columns for every element of A that it brings into L1.
-  static constexpr int64_t kUnitColumns = 8 * kWidth;
+  static constexpr int64_t kUnitColumns = 4 * kWidth;
+  // A transposed B up to this size is packed once for all units.
+  static constexpr int64_t kSharedBytes = 128 << 10;
 };
 
 }  // namespace falconet

@@ -71,6 +71,7 @@ class Planner {
     write_back();
     place_memory();
     for (const InstructionInfo& i : plan_->infos_) plan_->cost_ += i.cost;
+    share_out();
     return std::move(plan_);
   }
 
@@ -339,16 +340,19 @@ class Planner {
   // --- instructions ---
   void* add_instruction(TaskFn task, int64_t units, int64_t unit_cost, size_t args_bytes, std::string name) {
     void* args = keep_bytes(args_bytes);
-    int64_t grain = 0;
-    const int64_t cost = units * unit_cost;
-    if (threads_ > 1 && units > 1 && cost >= kParallelCost) {
-      // Enough chunks that a late thread costs little; each large enough to be worth claiming.
-      const int64_t most = std::min<int64_t>(64, cost / kChunkCost);
-      grain = std::max<int64_t>(1, units / std::max<int64_t>(1, most));
-    }
-    plan_->instructions_.push_back({task, args, units, grain});
-    plan_->infos_.push_back({std::move(name), cost, 0});
+    plan_->instructions_.push_back({task, args, units, 0});
+    plan_->infos_.push_back({std::move(name), units * unit_cost, 0});
     return args;
+  }
+
+  // Decides which instructions the threads share, now that their operands are known. An op's operands may be far larger
+  // than what it touches of them (rows of a table): by the convention of Lowering::emit its cost says how much.
+  void share_out() {
+    for (size_t i = 0; i < plan_->instructions_.size(); ++i) {
+      const InstructionInfo& info = plan_->infos_[i];
+      Instruction& instruction = plan_->instructions_[i];
+      instruction.grain = parallel_grain(instruction.units, info.cost, std::min(info.bytes, 4 * info.cost), threads_);
+    }
   }
 
   void* keep_bytes(size_t bytes) {
@@ -738,6 +742,17 @@ void Planner::place_memory() {
       case Home::constant: *u.field = plan_->constants_[place.index].data() + offset; break;
     }
   }
+}
+
+int64_t parallel_grain(int64_t units, int64_t flops, int64_t bytes, int threads) {
+  if (threads == 1 || units <= 1) return 0;
+  // What one core does in a nanosecond, roughly: a product's flops, an elementwise chain's bytes from L2 or L3.
+  constexpr int64_t kFlops = 100, kBytes = 40;
+  constexpr int64_t kWorthwhile = 6'000, kChunk = 1'000, kMostChunks = 64;  // nanoseconds, nanoseconds, a region's
+  const int64_t time = std::max(flops / kFlops, bytes / kBytes);
+  if (time < kWorthwhile) return 0;
+  // Enough chunks that a late thread costs little; each large enough to be worth claiming.
+  return std::max<int64_t>(1, units / std::min(kMostChunks, time / kChunk));
 }
 
 std::unique_ptr<Plan> make_plan(const Graph& graph, std::shared_ptr<Arena> arena) {

@@ -10,10 +10,8 @@ namespace falconet {
 // `arena`: where activations live; shared by plans that never run at the same time.
 std::unique_ptr<Plan> make_plan(const Graph& graph, std::shared_ptr<Arena> arena);
 
-// Work below this much (flops, or quarter bytes) stays in the caller's thread: some ten microseconds of one core, against
-// up to six for waking a parked worker.
-inline constexpr int64_t kParallelCost = 1'000'000;
-// Chunks are made at least this large, so that claiming them is free by comparison.
-inline constexpr int64_t kChunkCost = 100'000;
+// Units of a chunk for work of about `flops` on `bytes`, cut in `units` pieces, or 0 where it should stay in the caller's
+// thread: handing work over costs a microsecond while a worker spins and some six where it has to be woken.
+int64_t parallel_grain(int64_t units, int64_t flops, int64_t bytes, int threads);
 
 }  // namespace falconet

@@ -4,6 +4,18 @@
 namespace falconet::FALCONET_ISA {
 namespace {
 
+// Parts to cut `count` pieces of about `flops` each into: enough to share out, a multiple of the threads.
+template <class T>
+int64_t parts_of(int64_t count, int64_t flops, int threads) {
+  using B = Blocking<T>;
+  if (threads == 1) return 1;
+  const int64_t worthwhile = ceil_div(count * flops, B::kUnitFlops);
+  return least(count, worthwhile < threads ? worthwhile : round_up(least(worthwhile, threads * B::kUnitsPerThread), threads));
+}
+
+// How unevenly `units` fall to the threads: the share of the busiest over the average, in 1/64.
+int64_t imbalance(int64_t units, int threads) { return 64 * ceil_div(units, threads) * threads / units; }
+
 // The packed path's units: groups of batch elements, and of each element parts of columns, which pack B each for
 // itself, and where these are too few, parts of A's panels (plan.mc counts panels).
 template <class T>
@@ -17,21 +29,37 @@ void plan_panels(GemmPlan& plan, int threads) {
   plan.kc = ceil_div(q.k, ceil_div(q.k, B::kKc));
   int64_t groups = 1;
   if (threads > 1) {
-    const int64_t wanted = least(threads * B::kUnitsPerThread, ceil_div(2 * q.batch * q.m * q.n * q.k, B::kUnitFlops));
+    const int64_t wanted = parts_of<T>(q.batch * q.m, 2 * q.n * q.k, threads);
     groups = least(q.batch, wanted);
-    int64_t parts = ceil_div(wanted, groups);
-    plan.nc = round_up(ceil_div(q.n, least(parts, ceil_div(q.n, B::kUnitColumns))), B::kNr);
-    parts = ceil_div(parts, ceil_div(q.n, plan.nc));
-    plan.mc = ceil_div(panels, least(parts, panels));
+    const int64_t parts = ceil_div(wanted, groups);
+    int64_t best = INT64_MAX;
+    // Fewest columns parts first; more where they fall more evenly to the threads by an eighth or better.
+    for (int64_t cuts = least(parts, ceil_div(q.n, B::kUnitColumns)); cuts <= least(parts, ceil_div(q.n, B::kNr)); ++cuts) {
+      const int64_t nc = round_up(ceil_div(q.n, cuts), B::kNr), col_parts = ceil_div(q.n, nc);
+      const int64_t mc = ceil_div(panels, least(ceil_div(parts, col_parts), panels));
+      const int64_t uneven = imbalance(groups * col_parts * ceil_div(panels, mc), threads);
+      if (uneven + 8 > best) continue;
+      best = uneven;
+      plan.nc = nc;
+      plan.mc = mc;
+    }
   }
-  const int64_t col_parts = ceil_div(q.n, plan.nc);
-  plan.units = groups * ceil_div(panels, plan.mc) * col_parts;
+  const int64_t row_parts = ceil_div(panels, plan.mc), col_parts = ceil_div(q.n, plan.nc);
+  plan.units = groups * row_parts * col_parts;
+  // Where A has to be packed, a panel is packed as it is used, into L1, unless several blocks of columns would each do
+  // it again.
+  const bool packs_a_first = packs_a<T>(q) && q.batch == 1 && col_parts * ceil_div(plan.nc, B::kNc) > 1;
+  const int64_t b_bytes = packed_b_bytes<T>(q.k, q.n);
+  plan.packs_b = !packs_a_first && q.trans_b && !q.prepacked_b && q.batch == 1 && row_parts > 1 && b_bytes <= B::kSharedBytes;
+  if (plan.packs_b) {
+    plan.pack_units = packed_b_units<T>(q.n);
+    plan.scratch_bytes = b_bytes;
+    return;
+  }
   if (!q.prepacked_b) {
     plan.scratch_bytes = plan.units * plan.kc * round_up(least(B::kNc, plan.nc), B::kNr) * sizeof(T);
   }
-  // Where A has to be packed, a panel is packed as it is used, into L1, unless several blocks of columns would each do
-  // it again.
-  if (packs_a<T>(q) && q.batch == 1 && col_parts * ceil_div(plan.nc, B::kNc) > 1) {
+  if (packs_a_first) {
     plan.pack_units = panels;
     plan.scratch_bytes += packed_a_bytes<T>(q);
   }
@@ -52,12 +80,14 @@ GemmPlan make_plan(DType dtype, const GemmProblem& q, int threads) {
   const bool is_direct = !exchanged && has_rows && q.k * q.n * static_cast<int64_t>(sizeof(T)) <= B::kDirectBytes;
   // Too few rows to pay for packing: B streams past once. A packed B streams as well in the packed path.
   const bool is_stream = exchanged || (!is_direct && has_rows && q.m <= B::kStreamRows);
-  // Rows (columns of a stream) that make a unit worth handing over.
+  // Rows (columns of a stream) that make a unit, whole tiles of them.
   const int64_t across = is_stream && !exchanged ? q.n : q.m;
-  const int64_t grain = ceil_div(B::kUnitFlops, flops / across);
+  const int64_t bytes = across == q.m ? (q.k + 2 * q.n) * sizeof(T) : (q.k + 2 * q.m) * sizeof(T);
+  const int64_t parts = parts_of<T>(across, greatest(flops / across, B::kFlopsPerByte * bytes), threads);
+  const auto cut = [&](int64_t step) { return least(across, round_up(ceil_div(across, parts), step)); };
   if (is_dot) {
     plan.path = kDotPath;
-    plan.mc = threads > 1 ? least(q.m, round_up(grain, B::kRows * 8)) : q.m;
+    plan.mc = cut(Vec<T>::width);
     plan.units = q.batch * ceil_div(q.m, plan.mc);
     if (!q.prepacked_b && !q.trans_b && q.ldb != 1 && q.k > 1) {
       plan.pack_units = q.batch;
@@ -65,11 +95,11 @@ GemmPlan make_plan(DType dtype, const GemmProblem& q, int threads) {
     }
   } else if (is_stream) {
     plan.path = kStreamPath;
-    plan.nc = threads > 1 ? least(across, round_up(grain, B::kStreamUnitColumns)) : across;
+    plan.nc = cut(B::kStreamUnitColumns);
     plan.units = q.batch * ceil_div(across, plan.nc);
   } else if (is_direct) {
     plan.path = kDirectPath;
-    plan.mc = threads > 1 ? least(q.m, round_up(grain, B::kRows)) : q.m;
+    plan.mc = cut(B::kRows);
     plan.units = q.batch * ceil_div(q.m, plan.mc);
   } else {
     plan_panels<T>(plan, threads);
@@ -119,6 +149,9 @@ template <class T>
 void pack_typed(const GemmArgs& args, int64_t begin, int64_t end) {
   if (args.plan.path == kDotPath) {
     pack_dot<T>(args, begin, end);
+  } else if (args.plan.packs_b) {
+    const GemmProblem& q = args.plan.problem;
+    pack_b_panels<T>({args.plan.dtype, q.k, q.n, q.ldb, q.trans_b, args.b, args.scratch}, begin, end);
   } else {
     pack_a_panels<T>(args, begin, end);
   }
@@ -134,16 +167,11 @@ void pack(const void* untyped, int64_t begin, int64_t end) {
 }
 
 int64_t pack_b_units(DType dtype, int64_t, int64_t n) {
-  return ceil_div(n, dtype == DType::float64 ? Blocking<double>::kNr : Blocking<float>::kNr);
-}
-
-template <class T>
-int64_t packed_bytes(int64_t k, int64_t n) {
-  return k * sizeof(T) * (n == 1 ? 1 : round_up(n, Blocking<T>::kNr));
+  return dtype == DType::float64 ? packed_b_units<double>(n) : packed_b_units<float>(n);
 }
 
 int64_t pack_b_bytes(DType dtype, int64_t k, int64_t n) {
-  return dtype == DType::float64 ? packed_bytes<double>(k, n) : packed_bytes<float>(k, n);
+  return dtype == DType::float64 ? packed_b_bytes<double>(k, n) : packed_b_bytes<float>(k, n);
 }
 
 }  // namespace

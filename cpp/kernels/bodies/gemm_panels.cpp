@@ -128,8 +128,9 @@ void run_panels(const GemmArgs& args, int64_t begin, int64_t end) {
   const int64_t panels = ceil_div(problem.m, Blocking<T>::kRows);
   const int64_t row_parts = ceil_div(panels, plan.mc), col_parts = ceil_div(problem.n, plan.nc);
   const int64_t groups = plan.units / (row_parts * col_parts);
-  const T* a_packed = plan.pack_units ? static_cast<const T*>(args.scratch) : nullptr;
-  const int64_t a_bytes = plan.pack_units ? packed_a_bytes<T>(problem) : 0;
+  const T* scratch = static_cast<const T*>(args.scratch);
+  const T* a_packed = plan.pack_units && !plan.packs_b ? scratch : nullptr;
+  const int64_t a_bytes = a_packed ? packed_a_bytes<T>(problem) : 0;
   const int64_t b_bytes = (plan.scratch_bytes - a_bytes) / plan.units;
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t group = unit / (row_parts * col_parts), cell = unit % (row_parts * col_parts);
@@ -142,7 +143,7 @@ void run_panels(const GemmArgs& args, int64_t begin, int64_t end) {
     const int64_t last = (group + 1) * problem.batch / groups;
     for (int64_t index = group * problem.batch / groups; index < last; ++index) {
       const Product<T> q(args, index);
-      run_part(args, q, part, a_packed, problem.prepacked_b ? q.b : nullptr);
+      run_part(args, q, part, a_packed, problem.prepacked_b ? q.b : plan.packs_b ? scratch : nullptr);
     }
   }
 }

@@ -44,6 +44,7 @@ struct Product {
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+inline int64_t greatest(int64_t a, int64_t b) { return a > b ? a : b; }
 
 inline void call_epilogue(const GemmArgs& args, int64_t batch, int64_t row, int64_t rows, int64_t col, int64_t cols) {
   if (args.epilogue) args.epilogue(args.epilogue_context, batch, row, rows, col, cols);
@@ -82,6 +83,16 @@ bool packs_a(const GemmProblem& q) {
 template <class T>
 int64_t packed_a_bytes(const GemmProblem& q) {
   return round_up(q.m * q.k * static_cast<int64_t>(sizeof(T)), 64);
+}
+
+// The whole of B (k, n) in panels, and the units that packing it falls into; a single column is one.
+template <class T>
+int64_t packed_b_bytes(int64_t k, int64_t n) {
+  return k * sizeof(T) * (n == 1 ? 1 : round_up(n, Blocking<T>::kNr));
+}
+template <class T>
+int64_t packed_b_units(int64_t n) {
+  return ceil_div(n, Blocking<T>::kNr);
 }
 
 // Units [begin, end) of each path and of its pack phase.
