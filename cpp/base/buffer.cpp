@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "base/large_blocks.h"
+
 #ifdef _MSC_VER
 #include <malloc.h>
 #endif
@@ -15,6 +17,7 @@ namespace {
 size_t padded(size_t bytes) { return (bytes / kAlignment + 1) * kAlignment; }
 
 void* allocate_aligned(size_t bytes) {
+  if (bytes >= large_blocks::kSmallest) return large_blocks::allocate(bytes);
 #ifdef _MSC_VER
   void* p = _aligned_malloc(bytes, kAlignment);
 #else
@@ -24,7 +27,8 @@ void* allocate_aligned(size_t bytes) {
   return p;
 }
 
-void free_aligned(void* p) {
+void free_aligned(void* p, size_t bytes) {
+  if (bytes >= large_blocks::kSmallest) return large_blocks::release(p, bytes);
 #ifdef _MSC_VER
   _aligned_free(p);
 #else
@@ -43,7 +47,7 @@ std::shared_ptr<Buffer> Buffer::borrow(void* data, size_t bytes, std::shared_ptr
 }
 
 Buffer::~Buffer() {
-  if (!owner_) free_aligned(data_);
+  if (!owner_) free_aligned(data_, padded(bytes_));
 }
 
 }  // namespace falconet

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/large_blocks.h"
 #include "graph/emit.h"
 #include "graph/simplify.h"
 #include "plan/planner.h"
@@ -72,6 +73,7 @@ std::vector<Array> EagerOps::run(const OpDef& op, const Attrs& attrs, const std:
 void EagerOps::clear() {
   plans_.clear();
   arena_->release();
+  large_blocks::trim();
 }
 
 }  // namespace falconet
