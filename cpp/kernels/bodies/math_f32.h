@@ -2,25 +2,9 @@
 // by tests/cpp/pointwise_test.cpp. NaN gives NaN; the other special values are those of C.
 #pragma once
 
-#include <math.h>
-
-#include "kernels/bodies/math_coefficients.h"
-#include "kernels/bodies/vec.h"
+#include "kernels/bodies/math_core.h"
 
 namespace falconet::FALCONET_ISA {
-
-// c[0] + c[1] t + ... by Horner's rule.
-template <class T, int count>
-FALCONET_INLINE Vec<T> polynomial(const T (&c)[count], Vec<T> t) {
-  Vec<T> sum = Vec<T>::broadcast(c[count - 1]);
-  for (int i = count - 2; i >= 0; --i) sum = fma(sum, t, Vec<T>::broadcast(c[i]));
-  return sum;
-}
-// `x` with its sign turned where `s` is negative.
-template <class T>
-FALCONET_INLINE Vec<T> flip_sign(Vec<T> x, Vec<T> s) {
-  return x ^ (s & Vec<T>::broadcast(T(-0.0)));
-}
 
 namespace f32 {
 
@@ -39,22 +23,6 @@ FALCONET_INLINE VecF exp2(VecF x) {
   x = min(VecF::broadcast(129.0f), max(VecF::broadcast(-151.0f), x));
   const VecF n = round(x), r = x - n;
   return scale(fma(polynomial(kExpTwo32, r), r, VecF::broadcast(1.0f)), n);
-}
-
-// log(x) = e log(2) + log(m), m in [sqrt(1/2), sqrt(2)): subtracting the bits of sqrt(1/2) leaves e in the exponent.
-// log(2) in two parts whose first times e is exact.
-FALCONET_INLINE VecF log(VecF x) {
-  const VecF one = VecF::broadcast(1.0f), zero = VecF::zero(), infinity = VecF::broadcast(INFINITY);
-  const Mask32 denormal = x < VecF::broadcast(1.17549435e-38f);
-  const VecI i = bits(select(denormal, x * VecF::broadcast(8388608.0f), x)) - VecI::broadcast(0x3F3504F3);
-  const VecF e = to_float(shift_right<23>(i)) - select(denormal, VecF::broadcast(23.0f), zero);
-  const VecF f = as_float((i & VecI::broadcast(0x7FFFFF)) + VecI::broadcast(0x3F3504F3)) - one;
-  const VecF square = f * f;
-  VecF y = fma(e, VecF::broadcast(-2.12194440e-4f), square * f * polynomial(kLog32, f));
-  y = fma(e, VecF::broadcast(0.693359375f), (y - VecF::broadcast(0.5f) * square) + f);
-  y = select(x == infinity, x, y);
-  y = select(x == zero, -infinity, y);
-  return select(x >= zero, y, VecF::broadcast(NAN));
 }
 
 // e = exp(-|x|) never overflows and keeps its digits for very negative x, where sigmoid(x) is about e.

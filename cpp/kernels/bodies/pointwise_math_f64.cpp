@@ -1,17 +1,9 @@
-// Micro-operations of float64 that are functions and go by vectors; the others are in pointwise_scalar.cpp.
+// Micro-operations of float64 that are functions with vector formulas of their own.
 #include "kernels/bodies/math_f64.h"
 #include "kernels/bodies/pointwise_body.h"
 
 namespace falconet::FALCONET_ISA {
 
-template <>
-struct Op<Micro::exp, double> : ByVector {
-  static FALCONET_INLINE VecD f(VecD x) { return f64::exp(x); }
-};
-template <>
-struct Op<Micro::log, double> : ByVector {
-  static FALCONET_INLINE VecD f(VecD x) { return f64::log(x); }
-};
 template <>
 struct Op<Micro::sigmoid, double> : ByVector {
   static FALCONET_INLINE VecD f(VecD x) { return f64::sigmoid(x); }
@@ -21,8 +13,6 @@ struct Op<Micro::tanh, double> : ByVector {
   static FALCONET_INLINE VecD f(VecD x) { return f64::tanh(x); }
 };
 
-FALCONET_MICRO(exp, double)
-FALCONET_MICRO(log, double)
 FALCONET_MICRO(sigmoid, double)
 FALCONET_MICRO(tanh, double)
 

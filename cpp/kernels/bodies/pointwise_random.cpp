@@ -3,6 +3,7 @@
 // The words of the stream of a key are those of base/philox.h, here for a register of blocks at a time. 32-bit lanes
 // take word i, 64-bit lanes words 2 i (lower half) and 2 i + 1.
 #include "base/philox.h"
+#include "kernels/bodies/math_functions.h"
 #include "kernels/bodies/math_wide.h"
 #include "kernels/bodies/pointwise_body.h"
 
@@ -66,7 +67,7 @@ FALCONET_INLINE VecF normal_of(VecI word) {
   const VecF half = VecF::broadcast(0.5f), unit = VecF::broadcast(0x1p-31f);
   const VecI most = VecI::broadcast(INT32_MAX), k = word & most;
   const VecF c = (to_float(k) + half) * unit, x = (to_float(k ^ most) + half) * unit;
-  const VecF w = -f32::log(c * (VecF::broadcast(1.0f) + x));
+  const VecF w = -functions::log(c * (VecF::broadcast(1.0f) + x));
   VecF factor = polynomial(kNormalCentre32, w - VecF::broadcast(2.5f));
   const Mask32 tail = w >= VecF::broadcast(5.0f);
   if (any(tail)) factor = select(tail, polynomial(kNormalTail32, sqrt(w) - VecF::broadcast(3.5f)), factor);

@@ -1,31 +1,10 @@
-// Micro-operations that call the C library (or math_scalar.h) value by value: most functions of float64, and those of
-// float32 that are rarely called.
+// Micro-operations that call the C library (or math_scalar.h) value by value: rarely called ones.
 #include "kernels/bodies/math_scalar.h"
 #include "kernels/bodies/math_wide.h"
 #include "kernels/bodies/pointwise_body.h"
 
 namespace falconet::FALCONET_ISA {
 
-template <>
-struct Op<Micro::exp2, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::exp2(x); }
-};
-template <>
-struct Op<Micro::expm1, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::expm1(x); }
-};
-template <>
-struct Op<Micro::log2, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::log2(x); }
-};
-template <>
-struct Op<Micro::log10, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::log10(x); }
-};
-template <>
-struct Op<Micro::log1p, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::log1p(x); }
-};
 template <>
 struct Op<Micro::sin, double> : ByValue {
   static FALCONET_INLINE double f(double x) { return ::sin(x); }
@@ -39,39 +18,6 @@ struct Op<Micro::tan, double> : ByValue {
   static FALCONET_INLINE double f(double x) { return ::tan(x); }
 };
 template <>
-struct Op<Micro::asin, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::asin(x); }
-};
-template <>
-struct Op<Micro::acos, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::acos(x); }
-};
-template <>
-struct Op<Micro::atan, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::atan(x); }
-};
-template <>
-struct Op<Micro::sinh, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::sinh(x); }
-};
-template <>
-struct Op<Micro::cosh, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::cosh(x); }
-};
-template <>
-struct Op<Micro::asinh, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::asinh(x); }
-};
-// The test is not left to the library: musl's acosh gives numbers for large negative arguments.
-template <>
-struct Op<Micro::acosh, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return x < 1 ? NAN : ::acosh(x); }
-};
-template <>
-struct Op<Micro::atanh, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::atanh(x); }
-};
-template <>
 struct Op<Micro::erf, double> : ByValue {
   static FALCONET_INLINE double f(double x) { return ::erf(x); }
 };
@@ -80,20 +26,12 @@ struct Op<Micro::erfc, double> : ByValue {
   static FALCONET_INLINE double f(double x) { return ::erfc(x); }
 };
 template <>
-struct Op<Micro::cbrt, double> : ByValue {
-  static FALCONET_INLINE double f(double x) { return ::cbrt(x); }
-};
-template <>
 struct Op<Micro::pow, double> : ByValue {
   static FALCONET_INLINE double f(double a, double b) { return ::pow(a, b); }
 };
 template <>
 struct Op<Micro::hypot, double> : ByValue {
   static FALCONET_INLINE double f(double a, double b) { return ::hypot(a, b); }
-};
-template <>
-struct Op<Micro::atan2, double> : ByValue {
-  static FALCONET_INLINE double f(double a, double b) { return ::atan2(a, b); }
 };
 template <>
 struct Op<Micro::softplus, double> : ByValue {
@@ -150,28 +88,13 @@ struct Op<Micro::nextafter, float> : ByValue {
   static FALCONET_INLINE float f(float a, float b) { return ::nextafterf(a, b); }
 };
 
-FALCONET_MICRO(exp2, double)
-FALCONET_MICRO(expm1, double)
-FALCONET_MICRO(log2, double)
-FALCONET_MICRO(log10, double)
-FALCONET_MICRO(log1p, double)
 FALCONET_MICRO(sin, double)
 FALCONET_MICRO(cos, double)
 FALCONET_MICRO(tan, double)
-FALCONET_MICRO(asin, double)
-FALCONET_MICRO(acos, double)
-FALCONET_MICRO(atan, double)
-FALCONET_MICRO(sinh, double)
-FALCONET_MICRO(cosh, double)
-FALCONET_MICRO(asinh, double)
-FALCONET_MICRO(acosh, double)
-FALCONET_MICRO(atanh, double)
 FALCONET_MICRO(erf, double)
 FALCONET_MICRO(erfc, double)
-FALCONET_MICRO(cbrt, double)
 FALCONET_MICRO(pow, double)
 FALCONET_MICRO(hypot, double)
-FALCONET_MICRO(atan2, double)
 FALCONET_MICRO(softplus, double)
 FALCONET_MICRO(erfinv, double)
 FALCONET_MICRO_F(lgamma)

@@ -4,33 +4,32 @@
 #include <math.h>
 
 #include "kernels/bodies/math_f32.h"
+#include "kernels/bodies/math_functions.h"
 #include "kernels/bodies/rows_sums.h"
 #include "kernels/rows.h"
 
 namespace falconet::FALCONET_ISA {
 namespace {
 
-// As the micro-operations have them: float64 is the C library's function, value by value.
+// As the micro-operations have them.
 FALCONET_INLINE VecF exp(VecF x) { return f32::exp(x); }
-FALCONET_INLINE VecF log(VecF x) { return f32::log(x); }
-VecD exp(VecD x) {
-  double lanes[VecD::width];
-  x.store(lanes);
-  for (double& v : lanes) v = ::exp(v);
-  return VecD::load(lanes);
+FALCONET_INLINE VecD exp(VecD x) { return functions::exp(x); }
+template <class T>
+FALCONET_INLINE Vec<T> log(Vec<T> x) {
+  return functions::log(x);
 }
-FALCONET_INLINE float exp_of(float x) {
-  float lanes[VecF::width];
-  exp(VecF::broadcast(x)).store(lanes);
+template <class T>
+FALCONET_INLINE T exp_of(T x) {
+  T lanes[Vec<T>::width];
+  exp(Vec<T>::broadcast(x)).store(lanes);
   return lanes[0];
 }
-FALCONET_INLINE float log_of(float x) {
-  float lanes[VecF::width];
-  log(VecF::broadcast(x)).store(lanes);
+template <class T>
+FALCONET_INLINE T log_of(T x) {
+  T lanes[Vec<T>::width];
+  log(Vec<T>::broadcast(x)).store(lanes);
   return lanes[0];
 }
-FALCONET_INLINE double exp_of(double x) { return ::exp(x); }
-FALCONET_INLINE double log_of(double x) { return ::log(x); }
 
 // e[i] = exp(x[i] - m).
 template <class T>
