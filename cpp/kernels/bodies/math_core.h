@@ -29,11 +29,9 @@ struct Of;
 template <>
 struct Of<float> {
   using Int = int32_t;
-  static constexpr int kMantissa = 23, kBias = 127, kMinExponent = -126, kMaxExponent = 127;
-  static constexpr int32_t kRootHalf = 0x3F3504F3;
+  static constexpr int kMantissa = 23, kBias = 127, kMaxExponent = 127;
   static constexpr float kLn2Hi = 0x1.62e4p-1f, kLn2Lo = 0x1.7f7d1cp-20f;
   static constexpr float kLog10Of2Hi = 0x1.344p-2f, kLog10Of2Lo = 0x1.3509f8p-18f;
-  static constexpr float kSmallestNormal = 0x1p-126f;
   static constexpr float kSquareRangeEnd = 0x1p12f;  // beyond it 1 + x^2 rounds to x^2
   static constexpr float kTiny = 0x1p-27f;           // below it odd functions with slope 1 round to x
   static constexpr auto& kExp = kExp32;
@@ -44,11 +42,9 @@ struct Of<float> {
 template <>
 struct Of<double> {
   using Int = int64_t;
-  static constexpr int kMantissa = 52, kBias = 1023, kMinExponent = -1022, kMaxExponent = 1023;
-  static constexpr int64_t kRootHalf = 0x3FE6A09E667F3BCD;
+  static constexpr int kMantissa = 52, kBias = 1023, kMaxExponent = 1023;
   static constexpr double kLn2Hi = 0x1.62e42feep-1, kLn2Lo = 0x1.a39ef35793c76p-33;
   static constexpr double kLog10Of2Hi = 0x1.34413508p-2, kLog10Of2Lo = 0x1.f79fef311f12bp-34;
-  static constexpr double kSmallestNormal = 0x1p-1022;
   static constexpr double kSquareRangeEnd = 0x1p28, kTiny = 0x1p-56;
   static constexpr auto& kExp = kExpFull64;
   static constexpr auto& kAsin = kAsin64;
@@ -87,27 +83,17 @@ FALCONET_INLINE Reduced<T> reduce(Vec<T> x) {
   return {n, exp_fraction(r)};
 }
 
-// x = 2^e (1 + f), 1 + f in [sqrt(1/2), sqrt(2)): subtracting the bits of sqrt(1/2) leaves e in the exponent.
-// Meaningful for positive finite x.
+// x = 2^e (1 + f), 1 + f in [sqrt(1/2), sqrt(2)), so that f is exact. 0 and infinity have f = 0 and an infinite e;
+// negative numbers and NaN have f NaN: so a logarithm of them comes out right without further care.
 template <class T>
 struct LogParts {
   Vec<T> e, f;
 };
 template <class T>
-FALCONET_INLINE LogParts<T> normal_log_parts(Vec<T> x) {
-  using I = Vec<typename Of<T>::Int>;
-  const I root_half = I::broadcast(Of<T>::kRootHalf);
-  const I i = bits(x) - root_half;
-  const I mantissa = i & I::broadcast((typename Of<T>::Int{1} << Of<T>::kMantissa) - 1);
-  return {to_float(shift_right<Of<T>::kMantissa>(i)), as_float(mantissa + root_half) - number<T>(1)};
-}
-template <class T>
 FALCONET_INLINE LogParts<T> log_parts(Vec<T> x) {
-  const auto denormal = x < number<T>(Of<T>::kSmallestNormal);
-  constexpr int kUp = Of<T>::kMantissa + 1;
-  LogParts<T> p = normal_log_parts(select(denormal, x * number<T>(static_cast<double>(int64_t{1} << kUp)), x));
-  p.e = p.e - select(denormal, number<T>(kUp), Vec<T>::zero());
-  return p;
+  const Vec<T> e = exponent(x), m = mantissa(x), one = number<T>(1);
+  const auto upper = m > number<T>(1.41421356237309505);
+  return {select(upper, e + one, e), select(upper, m * number<T>(0.5), m) - one};
 }
 
 // e log(2) + log(1 + f), within about an ulp.
@@ -121,14 +107,6 @@ FALCONET_INLINE VecD log_of(VecD e, VecD f) {
   const VecD s = f / (f + number<double>(2)), square = s * s;
   const VecD rest = fnma(s, f - square * polynomial(kLog64, square), e * number<double>(Of<double>::kLn2Lo));
   return fma(e, number<double>(Of<double>::kLn2Hi), f + rest);
-}
-// y = a logarithm of x by the formulas, corrected where x is 0, infinite, negative or NaN.
-template <class T>
-FALCONET_INLINE Vec<T> log_special(Vec<T> x, Vec<T> y) {
-  const Vec<T> infinity = number<T>(INFINITY), zero = Vec<T>::zero();
-  y = select(x == infinity, x, y);
-  y = select(x == zero, -infinity, y);
-  return select(x >= zero, y, number<T>(NAN));
 }
 
 }  // namespace falconet::FALCONET_ISA

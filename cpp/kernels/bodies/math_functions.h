@@ -9,37 +9,36 @@ namespace falconet::FALCONET_ISA::functions {
 template <class T>
 FALCONET_INLINE Vec<T> log(Vec<T> x) {
   const LogParts<T> p = log_parts(x);
-  return log_special(x, log_of(p.e, p.f));
+  return log_of(p.e, p.f);
 }
 template <class T>
 FALCONET_INLINE Vec<T> log2(Vec<T> x) {
   const LogParts<T> p = log_parts(x);
-  return log_special(x, fma(log_of(Vec<T>::zero(), p.f), number<T>(1.44269504088896341), p.e));
+  return fma(log_of(Vec<T>::zero(), p.f), number<T>(1.44269504088896341), p.e);
 }
 template <class T>
 FALCONET_INLINE Vec<T> log10(Vec<T> x) {
   const LogParts<T> p = log_parts(x);
   const Vec<T> low =
       fma(log_of(Vec<T>::zero(), p.f), number<T>(0.434294481903251828), p.e * number<T>(Of<T>::kLog10Of2Lo));
-  return log_special(x, fma(p.e, number<T>(Of<T>::kLog10Of2Hi), low));
+  return fma(p.e, number<T>(Of<T>::kLog10Of2Hi), low);
 }
 
 // log(1 + x), and `more` times log(2), for x >= 0 or x > -1 alike: what 1 + x loses to rounding is added to f, which is
-// x itself where x is small. Meaningful for finite results.
+// x itself where x is small. Infinite x gives NaN.
 template <class T>
 FALCONET_INLINE Vec<T> log_of_one_plus(Vec<T> x, Vec<T> more) {
   const Vec<T> one = number<T>(1), sum = one + x, back = sum - one;
   const Vec<T> lost = (one - (sum - back)) + (x - back);
-  const LogParts<T> p = normal_log_parts(sum);
-  // Beyond the bound of e what is lost does not matter any more.
-  const Vec<T> down = power_of_two(-min(p.e, number<T>(Of<T>::kMaxExponent - 1)));
+  const LogParts<T> p = log_parts(sum);
+  // Beyond the bounds of e nothing is lost that matters.
+  const Vec<T> bound = number<T>(Of<T>::kMaxExponent - 1), down = power_of_two(-min(bound, max(-bound, p.e)));
   return log_of(p.e + more, fma(lost, down, p.f));
 }
 template <class T>
 FALCONET_INLINE Vec<T> log1p(Vec<T> x) {
   const Vec<T> zero = Vec<T>::zero();
-  const Vec<T> y = log_special(x + number<T>(1), log_of_one_plus(x, zero));
-  return select(x == zero, x, y);  // -0
+  return select((x == zero) | (x == number<T>(INFINITY)), x, log_of_one_plus(x, zero));  // -0 keeps its sign
 }
 
 // In two steps, so that neither factor leaves the normal range.

@@ -27,12 +27,11 @@ FALCONET_INLINE VecD exp(VecD x) {
   const ExpParts e = exp_parts(x);
   return fma(e.power, e.fraction, e.power);
 }
-// For normal positive x, 0 and infinity.
 FALCONET_INLINE VecD log(VecD x) {
-  const LogParts<double> p = normal_log_parts(x);
+  const LogParts<double> p = log_parts(x);
   const VecD s = p.f / (p.f + constant(2.0)), square = s * s;
   const VecD log_m = fma(polynomial(kLog64, square) * square, s, s + s);
-  return log_special(x, fma(p.e, constant(0.693147180559945309), log_m));
+  return fma(p.e, constant(0.693147180559945309), log_m);
 }
 
 // Arguments from here on go through the C library, which reduces them with as many digits of pi as it takes.
@@ -67,23 +66,41 @@ FALCONET_INLINE auto bit_set(V n, int bit) {
   return (n & V::broadcast(bit)) != V::zero();
 }
 
-// The reduction needs double; the polynomials do not. x = n pi / 2 + r, and n's lower bits tell the quarter.
-struct Quarters {
-  VecF sine, cosine;  // of r
+// x = n pi / 2 + r; of `n` only the lower two bits count.
+struct FloatAngle {
+  VecF r;
   VecI n;
 };
-FALCONET_INLINE Quarters quarters(VecF x) {
+FALCONET_INLINE FloatAngle float_angle(VecF x) {
   const Angle lo = reduce_angle(widen_lo(x)), hi = reduce_angle(widen_hi(x));
-  const VecF r = narrow(lo.r, hi.r), square = r * r;
-  return {fma(polynomial(kSin32, square) * square, r, r),
-          fma(polynomial(kCos32, square) * square, square, fnma(square, VecF::broadcast(0.5f), VecF::broadcast(1.0f))),
-          narrow(round_to_int(lo.n), round_to_int(hi.n))};
+  return {narrow(lo.r, hi.r), narrow(round_to_int(lo.n), round_to_int(hi.n))};
+}
+// The same without double where it suffices. Below the bound n has 9 bits, so that its products with the first three
+// parts of pi / 2 (15 bits each) are exact. Adding 1.5 * 2^23 rounds to an integer, which the lower bits then hold.
+inline constexpr float kNearAngle = 512;
+FALCONET_INLINE FloatAngle near_angle(VecF x) {
+  const VecF magic = VecF::broadcast(12582912.0f), shifted = fma(x, VecF::broadcast(0.636619772f), magic);
+  const VecF n = shifted - magic;
+  VecF r = fnma(n, VecF::broadcast(0x1.921cp+0f), x);
+  r = fnma(n, VecF::broadcast(0x1.daap-15f), r);
+  r = fnma(n, VecF::broadcast(0x1.10b4p-30f), r);
+  return {fnma(n, VecF::broadcast(0x1.84698ap-48f), r), bits(shifted)};
+}
+FALCONET_INLINE VecF sine_of(VecF r, VecF square) { return fma(polynomial(kSin32, square) * square, r, r); }
+FALCONET_INLINE VecF cosine_of(VecF square) {
+  const VecF half = fnma(square, VecF::broadcast(0.5f), VecF::broadcast(1.0f));
+  return fma(polynomial(kCos32, square) * square, square, half);
 }
 // `shift` is 0 for sin and 1 for cos: the quarter to begin at.
 FALCONET_INLINE VecF sin_or_cos(VecF x, int shift) {
-  const Quarters q = quarters(x);
-  const VecI n = q.n + VecI::broadcast(shift);
-  const VecF y = select(bit_set(n, 1), q.cosine, q.sine);
+  FloatAngle a = near_angle(x);
+  const Mask32 near = abs(x) < VecF::broadcast(kNearAngle);
+  if (!all(near)) {
+    const FloatAngle far = float_angle(x);
+    a = {select(near, a.r, far.r), select(near, a.n, far.n)};
+  }
+  const VecI n = a.n + VecI::broadcast(shift);
+  const VecF square = a.r * a.r, y = select(bit_set(n, 1), cosine_of(square), sine_of(a.r, square));
   return select(bit_set(n, 2), -y, y);
 }
 // Odd functions work on |x|: reducing -0 gives +0.
@@ -95,9 +112,10 @@ FALCONET_INLINE VecF cos(VecF x) {
   return large_angles(x, sin_or_cos(x, 1), [](double t) { return ::cos(t); });
 }
 FALCONET_INLINE VecF tan(VecF x) {
-  const Quarters q = quarters(abs(x));
-  const Mask32 odd = bit_set(q.n, 1);
-  const VecF y = select(odd, -q.cosine, q.sine) / select(odd, q.sine, q.cosine);
+  const FloatAngle a = float_angle(abs(x));
+  const VecF square = a.r * a.r, sine = sine_of(a.r, square), cosine = cosine_of(square);
+  const Mask32 odd = bit_set(a.n, 1);
+  const VecF y = select(odd, -cosine, sine) / select(odd, sine, cosine);
   return large_angles(x, flip_sign(y, x), [](double t) { return ::tan(t); });
 }
 
@@ -127,13 +145,13 @@ FALCONET_INLINE VecD hypot(VecD x, VecD y) {
 }
 
 // x^y = exp(y log |x|) with the sign of x where y is odd, and C's values where the product means nothing.
-FALCONET_INLINE VecD pow(VecD x, VecD y) {
-  const VecD a = abs(x), one = constant(1.0), zero = VecD::zero(), half = constant(0.5) * y;
-  VecD r = exp(y * log(a));
+FALCONET_INLINE VecF pow(VecF x, VecF y) {
+  const VecF a = abs(x), one = VecF::broadcast(1.0f), zero = VecF::zero(), half = VecF::broadcast(0.5f) * y;
+  VecF r = narrow(exp(widen_lo(y) * log(widen_lo(a))), exp(widen_hi(y) * log(widen_hi(a))));
   r = select((y == zero) | ((a == one) & (y == y)), one, r);
-  const Mask64 integral = floor(y) == y, odd = integral & (floor(half) != half);
-  const Mask64 imaginary = (x < zero) & (a != constant(INFINITY)) & ~integral;
-  r = select(imaginary & (y == y), constant(NAN), r);
+  const Mask32 whole = floor(y) == y, odd = whole & (floor(half) != half);
+  const Mask32 imaginary = (x < zero) & (a != VecF::broadcast(INFINITY)) & ~whole;
+  r = select(imaginary & (y == y), VecF::broadcast(NAN), r);
   return select(x == one, one, select(odd, flip_sign(r, x), r));
 }
 

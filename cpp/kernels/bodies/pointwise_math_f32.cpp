@@ -38,8 +38,8 @@ struct Op<Micro::erfinv, float> : ByWide {
   static FALCONET_INLINE VecD f(VecD x) { return wide::erfinv(x); }
 };
 template <>
-struct Op<Micro::pow, float> : ByWide {
-  static FALCONET_INLINE VecD f(VecD x, VecD y) { return wide::pow(x, y); }
+struct Op<Micro::pow, float> : ByVector {
+  static FALCONET_INLINE VecF f(VecF x, VecF y) { return wide::pow(x, y); }
 };
 template <>
 struct Op<Micro::hypot, float> : ByWide {

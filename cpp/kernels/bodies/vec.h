@@ -38,11 +38,14 @@
 //   multiply_low32(a, b)                Vec<int64_t>: the product of the lower, unsigned 32 bits of each lane
 //   interleave_lo(a, b), interleave_hi(a, b)                  Vec<int64_t>: a0 b0 a1 b1 ..., lower / upper halves
 //   load_u16(p) -> Vec<int32_t>, store_u16(p, v)              width values of 16 bits; store keeps the lower bits
+//   exponent(a), mantissa(a)            F: |a| = 2^exponent * mantissa, mantissa in [1, 2), denormals too. 0 has exponent
+//                                       -infinity, infinity has infinity, both mantissa 1; a < 0 and NaN: mantissa NaN
 //   kVectorRegisters                    how many there are
 //   prefetch(p), prefetch_write(p)      asks for the cache line of p; any address is allowed
 //   half_to_float(Vec<int32_t>), float_to_half(Vec<float>)    IEEE binary16 in the lower 16 bits; to nearest even
 #pragma once
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -98,6 +101,41 @@ FALCONET_INLINE Vec<T> and_not(Vec<T> a, Vec<T> b) {
   return a & ~b;
 }
 #if !defined(FALCONET_ISA_avx512)
+template <class T>
+struct Format;
+template <>
+struct Format<float> {
+  using Int = int32_t;
+  static constexpr int kMantissa = 23, kBias = 127;
+  static constexpr float kSmallestNormal = 0x1p-126f, kUp = 0x1p24f;
+};
+template <>
+struct Format<double> {
+  using Int = int64_t;
+  static constexpr int kMantissa = 52, kBias = 1023;
+  static constexpr double kSmallestNormal = 0x1p-1022, kUp = 0x1p53;
+};
+template <class T>
+FALCONET_INLINE Vec<T> exponent(Vec<T> a) {
+  using F = Format<T>;
+  a = abs(a);
+  const auto denormal = a < Vec<T>::broadcast(F::kSmallestNormal);
+  const auto up = select(denormal, Vec<T>::broadcast(T(F::kMantissa + 1)), Vec<T>::zero());
+  const auto k = shift_right<F::kMantissa>(bits(select(denormal, a * Vec<T>::broadcast(F::kUp), a)));
+  Vec<T> e = to_float(k - Vec<typename F::Int>::broadcast(F::kBias)) - up;
+  e = select(a < Vec<T>::broadcast(T(INFINITY)), e, a);
+  return select(a == Vec<T>::zero(), Vec<T>::broadcast(-T(INFINITY)), e);
+}
+template <class T>
+FALCONET_INLINE Vec<T> mantissa(Vec<T> a) {
+  using F = Format<T>;
+  using I = Vec<typename F::Int>;
+  const auto denormal = a < Vec<T>::broadcast(F::kSmallestNormal);
+  const I lower = bits(select(denormal, a * Vec<T>::broadcast(F::kUp), a)) &
+                  I::broadcast((typename F::Int{1} << F::kMantissa) - 1);
+  const Vec<T> m = as_float(lower | bits(Vec<T>::broadcast(T(1))));
+  return select(a >= Vec<T>::zero(), m, Vec<T>::broadcast(T(NAN)));
+}
 // In two steps, so that neither factor leaves the normal range. Adding 1.5 * 2^23 puts n into the lower bits.
 FALCONET_INLINE VecF scale(VecF a, VecF n) {
   const VecF magic = VecF::broadcast(12582912.0f);

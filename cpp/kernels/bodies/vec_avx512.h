@@ -153,6 +153,14 @@ FALCONET_INLINE Vec<int32_t> to_int(Vec<float> a) { return {_mm512_cvttps_epi32(
 FALCONET_INLINE Vec<int32_t> round_to_int(Vec<float> a) { return {_mm512_cvtps_epi32(a.v)}; }
 FALCONET_INLINE Vec<float> to_float(Vec<int32_t> a) { return {_mm512_cvtepi32_ps(a.v)}; }
 FALCONET_INLINE Vec<float> scale(Vec<float> a, Vec<float> n) { return {_mm512_scalef_ps(a.v, n.v)}; }
+FALCONET_INLINE Vec<float> exponent(Vec<float> a) { return {_mm512_getexp_ps(a.v)}; }
+FALCONET_INLINE Vec<float> mantissa(Vec<float> a) {
+  return {_mm512_getmant_ps(a.v, _MM_MANT_NORM_1_2, static_cast<_MM_MANTISSA_SIGN_ENUM>(_MM_MANT_SIGN_nan | _MM_MANT_SIGN_zero))};
+}
+FALCONET_INLINE Vec<double> exponent(Vec<double> a) { return {_mm512_getexp_pd(a.v)}; }
+FALCONET_INLINE Vec<double> mantissa(Vec<double> a) {
+  return {_mm512_getmant_pd(a.v, _MM_MANT_NORM_1_2, static_cast<_MM_MANTISSA_SIGN_ENUM>(_MM_MANT_SIGN_nan | _MM_MANT_SIGN_zero))};
+}
 
 // double.
 FALCONET_INLINE Vec<double> operator+(Vec<double> a, Vec<double> b) { return {_mm512_add_pd(a.v, b.v)}; }
