@@ -2,46 +2,70 @@
 
 from __future__ import annotations
 
-from falconet import (
-    activations,
-    callbacks,
-    config,
-    constraints,
-    cpu,
-    debug,
-    dtype_policies,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    ops,
-    optimizers,
-    random,
-    regularizers,
-    saving,
-    tree,
-    utils,
-)
-from falconet._core import num_threads, set_num_threads
-from falconet.dtype_policies import DTypePolicy
-from falconet.initializers import Initializer
-from falconet.layers import Input, InputSpec, Layer
-from falconet.losses import Loss
-from falconet.metrics import Metric
-from falconet.models import Model, Sequential
-from falconet.naming import name_scope
-from falconet.optimizers import Optimizer
-from falconet.profiling import dump, profile
-from falconet.regularizers import Regularizer
-from falconet.tracing import GradientTape, KerasTensor, grad, jit, value_and_grad
-from falconet.variables import Variable
-from falconet.version import __version__
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "__version__", "activations", "callbacks", "config", "constraints", "cpu", "debug", "dtype_policies", "dump",
-    "grad", "initializers", "jit", "layers", "losses", "metrics", "models", "name_scope", "num_threads", "ops",
-    "optimizers", "profile", "random", "regularizers", "saving", "set_num_threads", "tree", "utils",
-    "value_and_grad", "DTypePolicy", "GradientTape", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer",
-    "Loss", "Metric", "Model", "Optimizer", "Regularizer", "Sequential", "Variable",
-]  # fmt: skip
+from falconet import _core as _core  # what is wrong with it is said at once
+from falconet.lazy import attach
+
+if TYPE_CHECKING:
+    from . import (
+        activations as activations,
+        callbacks as callbacks,
+        config as config,
+        constraints as constraints,
+        cpu as cpu,
+        debug as debug,
+        dtype_policies as dtype_policies,
+        initializers as initializers,
+        layers as layers,
+        losses as losses,
+        metrics as metrics,
+        models as models,
+        ops as ops,
+        optimizers as optimizers,
+        random as random,
+        regularizers as regularizers,
+        saving as saving,
+        tree as tree,
+        utils as utils,
+    )
+    from ._core import num_threads as num_threads, set_num_threads as set_num_threads
+    from .dtype_policies import DTypePolicy as DTypePolicy
+    from .initializers import Initializer as Initializer
+    from .layers import Input as Input, InputSpec as InputSpec, Layer as Layer
+    from .losses import Loss as Loss
+    from .metrics import Metric as Metric
+    from .models import Model as Model, Sequential as Sequential
+    from .naming import name_scope as name_scope
+    from .optimizers import Optimizer as Optimizer
+    from .profiling import dump as dump, profile as profile
+    from .regularizers import Regularizer as Regularizer
+    from .symbols import KerasTensor as KerasTensor
+    from .tracing import GradientTape as GradientTape, grad as grad, jit as jit, value_and_grad as value_and_grad
+    from .variables import Variable as Variable
+    from .version import __version__ as __version__
+else:
+    __all__, __getattr__, __dir__ = attach(
+        __name__,
+        {
+            ".": (
+                "activations callbacks config constraints cpu debug dtype_policies initializers layers losses metrics "
+                "models ops optimizers random regularizers saving tree utils"
+            ),
+            "._core": "num_threads set_num_threads",
+            ".dtype_policies": "DTypePolicy",
+            ".initializers": "Initializer",
+            ".layers": "Input InputSpec Layer",
+            ".losses": "Loss",
+            ".metrics": "Metric",
+            ".models": "Model Sequential",
+            ".naming": "name_scope",
+            ".optimizers": "Optimizer",
+            ".profiling": "dump profile",
+            ".regularizers": "Regularizer",
+            ".symbols": "KerasTensor",
+            ".tracing": "GradientTape grad jit value_and_grad",
+            ".variables": "Variable",
+            ".version": "__version__",
+        },
+    )

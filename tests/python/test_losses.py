@@ -3,7 +3,7 @@ import pytest
 from keras_golden import array, assert_close, label, load
 
 from falconet import losses, ops
-from falconet.losses.loss import get_mask, set_mask
+from falconet.masks import get_mask, set_mask
 
 ROWS = load("losses")
 

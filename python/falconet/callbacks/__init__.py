@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from falconet.callbacks.base import Callback, History, LambdaCallback
-from falconet.callbacks.callback_list import CallbackList
-from falconet.callbacks.files import CSVLogger, ModelCheckpoint
-from falconet.callbacks.progress import ProgbarLogger
-from falconet.callbacks.schedules import LearningRateScheduler, ReduceLROnPlateau
-from falconet.callbacks.stopping import EarlyStopping, TerminateOnNaN
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler",
-    "ModelCheckpoint", "ProgbarLogger", "ReduceLROnPlateau", "TerminateOnNaN",
-]  # fmt: skip
+from ..lazy import attach
+
+if TYPE_CHECKING:
+    from .base import Callback as Callback, History as History, LambdaCallback as LambdaCallback
+    from .callback_list import CallbackList as CallbackList
+    from .files import CSVLogger as CSVLogger, ModelCheckpoint as ModelCheckpoint
+    from .progress import ProgbarLogger as ProgbarLogger
+    from .schedules import LearningRateScheduler as LearningRateScheduler, ReduceLROnPlateau as ReduceLROnPlateau
+    from .stopping import EarlyStopping as EarlyStopping, TerminateOnNaN as TerminateOnNaN
+else:
+    __all__, __getattr__, __dir__ = attach(
+        __name__,
+        {
+            ".base": "Callback History LambdaCallback",
+            ".callback_list": "CallbackList",
+            ".files": "CSVLogger ModelCheckpoint",
+            ".progress": "ProgbarLogger",
+            ".schedules": "LearningRateScheduler ReduceLROnPlateau",
+            ".stopping": "EarlyStopping TerminateOnNaN",
+        },
+    )

@@ -4,11 +4,10 @@ that name the layer and what came."""
 from __future__ import annotations
 
 import threading
-import weakref
 from typing import Any
 
 from falconet import tree
-from falconet._core import Tensor
+from falconet.masks import get_mask, set_mask
 
 
 class CallState(threading.local):
@@ -26,35 +25,6 @@ state = CallState()
 # Counts public attributes set on built layers, anywhere: compiled programs were traced with the old values, so they
 # compare.
 version = [0]
-
-
-def _keep_masks_of(tensor_type: type) -> None:
-    """Gives tensors a `_keras_mask`. Few tensors ever have one, so masks are kept beside them, not in them."""
-    masks: dict[int, tuple[Any, Any]] = {}
-
-    def get(x: Any) -> Any:
-        found = masks.get(id(x))
-        return None if found is None else found[1]
-
-    def put(x: Any, mask: Any) -> None:
-        key = id(x)
-        masks[key] = (weakref.ref(x, lambda _: masks.pop(key, None)), mask)
-
-    tensor_type._keras_mask = property(get, put)  # type: ignore[attr-defined]
-
-
-_keep_masks_of(Tensor)
-
-
-def get_mask(x: Any) -> Any:
-    """The mask that the layer which made `x` attached to it, or None."""
-    return getattr(x, "_keras_mask", None)
-
-
-def set_mask(x: Any, mask: Any) -> None:
-    """Attach a mask to a tensor; layers that take a `mask` argument find it there."""
-    if hasattr(x, "shape"):
-        x._keras_mask = mask
 
 
 def masks_of(values: Any) -> Any:

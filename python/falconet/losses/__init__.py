@@ -2,91 +2,103 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..saving.identifiers import names_of, resolve
-from ..saving.registration import register_builtin
+from ..lazy import attach
+from ..saving.identifiers import NamesIn, resolve
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
-from .alignment import ctc
-from .classes import (
-    CTC,
-    BinaryCrossentropy,
-    BinaryFocalCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalFocalCrossentropy,
-    CategoricalGeneralizedCrossEntropy,
-    CategoricalHinge,
-    Circle,
-    CosineSimilarity,
-    Dice,
-    Hinge,
-    Huber,
-    KLDivergence,
-    LogCosh,
-    LossFunctionWrapper,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    SparseCategoricalCrossentropy,
-    SquaredHinge,
-    Tversky,
-)
-from .classification import (
-    binary_crossentropy,
-    binary_focal_crossentropy,
-    categorical_crossentropy,
-    categorical_focal_crossentropy,
-    categorical_generalized_cross_entropy,
-    sparse_categorical_crossentropy,
-)
-from .loss import Loss
-from .margin import categorical_hinge, circle, dice, hinge, squared_hinge, tversky
-from .regression import (
-    cosine_similarity,
-    huber,
-    kl_divergence,
-    log_cosh,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
-    poisson,
-)
 
-_CLASSES: tuple[Any, ...] = (
-    MeanSquaredError,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredLogarithmicError,
-    LogCosh,
-)
-_CLASSES += (KLDivergence, Poisson, Hinge, SquaredHinge, CategoricalHinge, CTC, CosineSimilarity, Huber, Dice, Tversky)
-_CLASSES += (BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy, Circle)
-_CLASSES += (SparseCategoricalCrossentropy, CategoricalGeneralizedCrossEntropy)
-_FUNCTIONS: tuple[Any, ...] = (
-    binary_crossentropy,
-    binary_focal_crossentropy,
-    categorical_crossentropy,
-    categorical_focal_crossentropy,
-)
-_FUNCTIONS += (categorical_generalized_cross_entropy, ctc, sparse_categorical_crossentropy, categorical_hinge, circle)
-_FUNCTIONS += (dice, hinge, squared_hinge, tversky, cosine_similarity, huber, kl_divergence, log_cosh, poisson)
-_FUNCTIONS += (mean_absolute_error, mean_absolute_percentage_error, mean_squared_error, mean_squared_logarithmic_error)
+if TYPE_CHECKING:
+    from .alignment import ctc as ctc
+    from .classes import (
+        CTC as CTC,
+        BinaryCrossentropy as BinaryCrossentropy,
+        BinaryFocalCrossentropy as BinaryFocalCrossentropy,
+        CategoricalCrossentropy as CategoricalCrossentropy,
+        CategoricalFocalCrossentropy as CategoricalFocalCrossentropy,
+        CategoricalGeneralizedCrossEntropy as CategoricalGeneralizedCrossEntropy,
+        CategoricalHinge as CategoricalHinge,
+        Circle as Circle,
+        CosineSimilarity as CosineSimilarity,
+        Dice as Dice,
+        Hinge as Hinge,
+        Huber as Huber,
+        KLDivergence as KLDivergence,
+        LogCosh as LogCosh,
+        LossFunctionWrapper as LossFunctionWrapper,
+        MeanAbsoluteError as MeanAbsoluteError,
+        MeanAbsolutePercentageError as MeanAbsolutePercentageError,
+        MeanSquaredError as MeanSquaredError,
+        MeanSquaredLogarithmicError as MeanSquaredLogarithmicError,
+        Poisson as Poisson,
+        SparseCategoricalCrossentropy as SparseCategoricalCrossentropy,
+        SquaredHinge as SquaredHinge,
+        Tversky as Tversky,
+    )
+    from .classification import (
+        binary_crossentropy as binary_crossentropy,
+        binary_focal_crossentropy as binary_focal_crossentropy,
+        categorical_crossentropy as categorical_crossentropy,
+        categorical_focal_crossentropy as categorical_focal_crossentropy,
+        categorical_generalized_cross_entropy as categorical_generalized_cross_entropy,
+        sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+    )
+    from .loss import Loss as Loss
+    from .margin import (
+        categorical_hinge as categorical_hinge,
+        circle as circle,
+        dice as dice,
+        hinge as hinge,
+        squared_hinge as squared_hinge,
+        tversky as tversky,
+    )
+    from .regression import (
+        cosine_similarity as cosine_similarity,
+        huber as huber,
+        kl_divergence as kl_divergence,
+        log_cosh as log_cosh,
+        mean_absolute_error as mean_absolute_error,
+        mean_absolute_percentage_error as mean_absolute_percentage_error,
+        mean_squared_error as mean_squared_error,
+        mean_squared_logarithmic_error as mean_squared_logarithmic_error,
+        poisson as poisson,
+    )
+else:
+    __all__, __getattr__, __dir__ = attach(
+        __name__,
+        {
+            ".alignment": "ctc",
+            ".classes": (
+                "BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy CategoricalFocalCrossentropy "
+                "CategoricalGeneralizedCrossEntropy CategoricalHinge Circle CosineSimilarity Dice Hinge Huber "
+                "KLDivergence LogCosh LossFunctionWrapper MeanAbsoluteError MeanAbsolutePercentageError "
+                "MeanSquaredError MeanSquaredLogarithmicError Poisson SparseCategoricalCrossentropy SquaredHinge "
+                "Tversky"
+            ),
+            ".classification": (
+                "binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy "
+                "categorical_generalized_cross_entropy sparse_categorical_crossentropy"
+            ),
+            ".loss": "Loss",
+            ".margin": "categorical_hinge circle dice hinge squared_hinge tversky",
+            ".regression": (
+                "cosine_similarity huber kl_divergence log_cosh mean_absolute_error mean_absolute_percentage_error "
+                "mean_squared_error mean_squared_logarithmic_error poisson"
+            ),
+        },
+    )
+    __all__ += ["deserialize", "get", "serialize"]
+
 _SHORT = {
-    "bce": binary_crossentropy,
-    "kld": kl_divergence,
-    "mae": mean_absolute_error,
-    "mse": mean_squared_error,
-    "mape": mean_absolute_percentage_error,
-    "msle": mean_squared_logarithmic_error,
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+    "mae": "mean_absolute_error",
+    "mse": "mean_squared_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
 }
-# A snake_case name means the function, so that it comes after the class that shares it.
-_NAMES = names_of(_CLASSES) | {fn.__name__: fn for fn in _FUNCTIONS}
-_NAMES |= _SHORT | {name.upper(): fn for name, fn in _SHORT.items()}
-for _function in _FUNCTIONS:
-    register_builtin(_function, "losses")
+# A snake_case name means the function, where a class shares it.
+_NAMES = NamesIn(__name__, besides=("Loss", "LossFunctionWrapper"), functions=True, short=_SHORT)
 
 
 def serialize(loss: Any) -> Any:
@@ -102,7 +114,3 @@ def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
 def get(identifier: Any) -> Any:
     """The loss meant by None, a name (a function), a config, a class or a callable."""
     return resolve(identifier, _NAMES, "loss")
-
-
-__all__ = ["Loss", "LossFunctionWrapper", *(c.__name__ for c in _CLASSES), *(f.__name__ for f in _FUNCTIONS)]
-__all__ += ["serialize", "deserialize", "get"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import ops
 from ..config import epsilon
-from .loss import set_mask
+from ..masks import set_mask
 
 
 def _class_probabilities(y_true: Any, y_pred: Any, label_smoothing: float, axis: int, name: str) -> tuple[Any, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from .. import dtype_policies, ops, tree
 from ..config import floatx
+from ..masks import get_mask
 from ..naming import auto_name
 from ..saving.configurable import Configurable
 
@@ -73,16 +74,6 @@ def check_reduction(reduction: str | None) -> str | None:
     if reduction not in REDUCTIONS:
         raise ValueError(f"[Loss] `reduction` is {reduction!r}; it must be one of {REDUCTIONS}.")
     return reduction
-
-
-def get_mask(x: Any) -> Any:
-    """The mask that a layer, or a loss that ignores classes, left on a tensor; None where there is none."""
-    return getattr(x, "_keras_mask", None)
-
-
-def set_mask(x: Any, mask: Any) -> None:
-    """Leave a mask on a tensor for `get_mask` to find."""
-    x._keras_mask = mask
 
 
 def squeeze_or_expand_to_same_rank(x1: Any, x2: Any, expand_rank_1: bool = True) -> tuple[Any, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import ops
 from ..config import epsilon
-from .loss import set_mask
+from ..masks import set_mask
 
 
 def _signs(y_true: Any, y_pred: Any) -> tuple[Any, Any]:

@@ -7,7 +7,8 @@ from math import prod
 from typing import Any
 
 from .. import ops
-from ..losses.loss import apply_mask, get_mask, squeeze_or_expand_to_same_rank
+from ..losses.loss import apply_mask, squeeze_or_expand_to_same_rank
+from ..masks import get_mask
 from .metric import Metric
 
 

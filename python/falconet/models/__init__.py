@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from falconet.models.cloning import clone_model
-from falconet.models.functional import Functional
-from falconet.models.model import Model, model_from_json
-from falconet.models.sequential import Sequential
+from ..lazy import attach
+
+if TYPE_CHECKING:
+    from .cloning import clone_model as clone_model
+    from .functional import Functional as Functional
+    from .model import Model as Model, model_from_json as model_from_json
+    from .sequential import Sequential as Sequential
+else:
+    __all__, __getattr__, __dir__ = attach(
+        __name__,
+        {
+            ".cloning": "clone_model",
+            ".functional": "Functional",
+            ".model": "Model model_from_json",
+            ".sequential": "Sequential",
+        },
+    )
+    __all__ += ["load_model", "save_model"]
 
 
 def save_model(model: Model, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
@@ -24,6 +38,3 @@ def load_model(
     from falconet.saving import load_model
 
     return load_model(filepath, custom_objects=custom_objects, compile=compile, safe_mode=safe_mode)
-
-
-__all__ = ["Functional", "Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from falconet import losses as losses_module
-from falconet import metrics as metrics_module
-from falconet import ops, tree
+from falconet import losses as losses_module, metrics as metrics_module, ops, tree
 from falconet.models.per_output import Outputs
 
 

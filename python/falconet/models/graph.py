@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from falconet import tree
-from falconet.layers.call_state import get_mask, set_mask
 from falconet.layers.core import Input, InputLayer
 from falconet.layers.layer import Layer
+from falconet.masks import get_mask, set_mask
 from falconet.naming import auto_name
 from falconet.tracing import KerasTensor
 

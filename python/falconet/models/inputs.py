@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from falconet import dtypes, ops, tree
-from falconet.layers.call_state import get_mask, set_mask
+from falconet.masks import get_mask, set_mask
 from falconet.tracing import KerasTensor
 
 

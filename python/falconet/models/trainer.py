@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falconet import losses as losses_module
-from falconet import metrics as metrics_module
-from falconet import ops, optimizers, tree
+from falconet import losses as losses_module, metrics as metrics_module, ops, optimizers, tree
 from falconet.layers import call_state
 from falconet.models import fitting
 from falconet.models.compiled import CompiledLoss, CompiledMetrics

@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..saving.identifiers import resolve
+from ..lazy import attach
+from ..saving.identifiers import NamesIn, resolve
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
-from . import schedules
-from .adam import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
-from .loss_scale import LossScaleOptimizer
-from .matrix import Adafactor, Muon
-from .momentum import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
-from .multi import MultiOptimizer, OptimizerMap
-from .optimizer import Optimizer
 
-_CLASSES: tuple[Any, ...] = (
-    SGD,
-    Adam,
-    AdamW,
-    RMSprop,
-    Adadelta,
-    Adafactor,
-    Adagrad,
-    Adamax,
-    Ftrl,
-    Lamb,
-    Lion,
-    LossScaleOptimizer,
-    Muon,
-)
-_CLASSES += (MultiOptimizer, Nadam, OptimizerMap, ScheduleFreeAdamW)
-_NAMES = {name: cls for cls in _CLASSES for name in (cls.__name__, cls.__name__.lower())}
+if TYPE_CHECKING:
+    from . import schedules as schedules
+    from .adam import (
+        Adam as Adam,
+        Adamax as Adamax,
+        AdamW as AdamW,
+        Lamb as Lamb,
+        Nadam as Nadam,
+        ScheduleFreeAdamW as ScheduleFreeAdamW,
+    )
+    from .loss_scale import LossScaleOptimizer as LossScaleOptimizer
+    from .matrix import Adafactor as Adafactor, Muon as Muon
+    from .momentum import (
+        SGD as SGD,
+        Adadelta as Adadelta,
+        Adagrad as Adagrad,
+        Ftrl as Ftrl,
+        Lion as Lion,
+        RMSprop as RMSprop,
+    )
+    from .multi import MultiOptimizer as MultiOptimizer, OptimizerMap as OptimizerMap
+    from .optimizer import Optimizer as Optimizer
+else:
+    __all__, __getattr__, __dir__ = attach(
+        __name__,
+        {
+            ".": "schedules",
+            ".adam": "Adam AdamW Adamax Lamb Nadam ScheduleFreeAdamW",
+            ".loss_scale": "LossScaleOptimizer",
+            ".matrix": "Adafactor Muon",
+            ".momentum": "Adadelta Adagrad Ftrl Lion RMSprop SGD",
+            ".multi": "MultiOptimizer OptimizerMap",
+            ".optimizer": "Optimizer",
+        },
+    )
+    __all__ += ["deserialize", "get", "serialize"]
+
+_NAMES = NamesIn(__name__, besides=("Optimizer",), spelling=str.lower)
 
 
 def serialize(optimizer: Optimizer) -> Any:
@@ -45,12 +60,11 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
 
 def get(identifier: Any) -> Any:
     """The optimizer meant by None, a name, a config, a class or an optimizer."""
+    from .optimizer import Optimizer
+
     if isinstance(identifier, str) and identifier.lower() in _NAMES:
         identifier = identifier.lower()
     found = identifier if isinstance(identifier, Optimizer) else resolve(identifier, _NAMES, "optimizer")
     if found is not None and not isinstance(found, Optimizer):
         raise ValueError(f"[optimizers.get] {identifier!r} is not an optimizer; give a name, a config or an Optimizer.")
     return found
-
-
-__all__ = ["Optimizer", "schedules", *(cls.__name__ for cls in _CLASSES), "serialize", "deserialize", "get"]

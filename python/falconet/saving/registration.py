@@ -1,18 +1,35 @@
 """Which names a saved config may call on: Falconet's own public classes, and what the user registered.
 
-Nothing is ever imported or looked up in a module because a file names it.
+Nothing is looked up in a module because a file names it: a name is a key of the tables of what Falconet offers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import local
 from typing import Any, TypeVar
+
+from ..lazy import load, offered
 
 _T = TypeVar("_T")
 
 _builtins: dict[tuple[str, str], Any] = {}  # (namespace such as "losses", public name) -> class or function
 _places: dict[Any, tuple[str, str]] = {}  # the reverse
+# Where Falconet's own objects are; in this order where a config does not say where.
+_SPACES = (
+    "activations",
+    "initializers",
+    "random",
+    "regularizers",
+    "constraints",
+    "losses",
+    "metrics",
+    "layers",
+    "models",
+    "optimizers",
+    "optimizers.schedules",
+)
+_FUNCTIONS_IN = ("losses", "metrics")  # of what is loaded when first used; activations are registered where they stand
 _custom_objects: dict[str, Any] = {}
 _custom_names: dict[Any, str] = {}
 
@@ -38,9 +55,14 @@ def builtin_place(obj: Any) -> tuple[str, str] | None:
 
 def find_builtin(name: str, namespaces: tuple[str, ...] | None = None) -> Any:
     """Falconet's own object called `name` in one of the namespaces (None: in any), or None."""
-    if namespaces is not None:
-        return next((_builtins[space, name] for space in namespaces if (space, name) in _builtins), None)
-    return next((obj for (_, known), obj in _builtins.items() if known == name), None)
+    for space in _SPACES if namespaces is None else namespaces:
+        if (space, name) not in _builtins and space in _SPACES and name in offered(f"falconet.{space}"):
+            found = load(f"falconet.{space}", name)  # a class registers itself by being defined
+            if space in _FUNCTIONS_IN and not isinstance(found, type):
+                register_builtin(found, space)
+        if (space, name) in _builtins:
+            return _builtins[space, name]
+    return None
 
 
 class CustomObjectScope:
@@ -93,7 +115,7 @@ def get_registered_name(obj: Any) -> str:
 
 
 def get_registered_object(
-    name: str, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None
+    name: str, custom_objects: dict[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
 ) -> Any:
     """The object called `name`: sought in the open scopes, then among the registered, then in the two dicts."""
     for known in (_scope.objects, _custom_objects, custom_objects or {}, module_objects or {}):

@@ -6,6 +6,7 @@ class is one of Falconet's own, was registered, or was passed in `custom_objects
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from threading import local
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
@@ -114,7 +115,7 @@ def deserialize_keras_object(
     config: Any,
     custom_objects: dict[str, Any] | None = None,
     safe_mode: bool = True,
-    module_objects: dict[str, Any] | None = None,
+    module_objects: Mapping[str, Any] | None = None,
 ) -> Any:
     """The object that a config describes.
 
@@ -210,7 +211,7 @@ def _namespaces(module: Any) -> tuple[str, ...] | None:
     return (".".join(rest), rest[0], *_ROOT) if rest else _ROOT
 
 
-def _find_class(name: str, config: dict[str, Any], module_objects: dict[str, Any] | None) -> Any:
+def _find_class(name: str, config: dict[str, Any], module_objects: Mapping[str, Any] | None) -> Any:
     registered = config.get("registered_name") or name
     found = get_registered_object(registered)
     if found is None:
@@ -222,7 +223,7 @@ def _find_class(name: str, config: dict[str, Any], module_objects: dict[str, Any
     return found
 
 
-def _find_function(name: Any, config: dict[str, Any], module_objects: dict[str, Any] | None) -> Any:
+def _find_function(name: Any, config: dict[str, Any], module_objects: Mapping[str, Any] | None) -> Any:
     if not isinstance(name, str):
         raise TypeError(f"[deserialize_keras_object] the `config` of a function is {name!r}; it must be its name.")
     found = get_registered_object(name, module_objects=module_objects)

@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from falconet.config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
-from falconet.dtypes import standardize_dtype
-from falconet.naming import reset_names
-from falconet.random import set_random_seed
-from falconet.saving.registration import (
-    CustomObjectScope,
-    custom_object_scope,
-    get_custom_objects,
-    get_registered_name,
-    get_registered_object,
-    register_keras_serializable,
-)
-from falconet.saving.serialization import deserialize_keras_object, serialize_keras_object
-from falconet.tracing import KerasTensor
-from falconet.utils.datasets import PyDataset, Sequence, split_dataset
-from falconet.utils.numerical import normalize, pad_sequences, to_categorical
-from falconet.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
-from falconet.utils.progbar import Progbar
+from ..lazy import attach
+from ..naming import reset_names
+from ..symbols import KerasTensor
+
+if TYPE_CHECKING:
+    from ..config import (
+        disable_interactive_logging as disable_interactive_logging,
+        enable_interactive_logging as enable_interactive_logging,
+        is_interactive_logging_enabled as is_interactive_logging_enabled,
+    )
+    from ..dtypes import standardize_dtype as standardize_dtype
+    from ..random.seed_generator import set_random_seed as set_random_seed
+    from ..saving.registration import (
+        CustomObjectScope as CustomObjectScope,
+        custom_object_scope as custom_object_scope,
+        get_custom_objects as get_custom_objects,
+        get_registered_name as get_registered_name,
+        get_registered_object as get_registered_object,
+        register_keras_serializable as register_keras_serializable,
+    )
+    from ..saving.serialization import (
+        deserialize_keras_object as deserialize_keras_object,
+        serialize_keras_object as serialize_keras_object,
+    )
+    from .datasets import PyDataset as PyDataset, Sequence as Sequence, split_dataset as split_dataset
+    from .numerical import normalize as normalize, pad_sequences as pad_sequences, to_categorical as to_categorical
+    from .packing import (
+        pack_x_y_sample_weight as pack_x_y_sample_weight,
+        unpack_x_y_sample_weight as unpack_x_y_sample_weight,
+    )
+    from .progbar import Progbar as Progbar
+else:
+    __all__, __getattr__, __dir__ = attach(
+        __name__,
+        {
+            "..config": "disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled",
+            "..dtypes": "standardize_dtype",
+            "..random.seed_generator": "set_random_seed",
+            "..saving.registration": (
+                "CustomObjectScope custom_object_scope get_custom_objects get_registered_name get_registered_object "
+                "register_keras_serializable"
+            ),
+            "..saving.serialization": "deserialize_keras_object serialize_keras_object",
+            ".datasets": "PyDataset Sequence split_dataset",
+            ".numerical": "normalize pad_sequences to_categorical",
+            ".packing": "pack_x_y_sample_weight unpack_x_y_sample_weight",
+            ".progbar": "Progbar",
+        },
+    )
+    __all__ += ["clear_session", "is_keras_tensor"]
 
 
 def clear_session(free_memory: bool = True) -> None:
@@ -36,12 +68,3 @@ def clear_session(free_memory: bool = True) -> None:
 def is_keras_tensor(x: Any) -> bool:
     """Whether x is a symbolic tensor."""
     return isinstance(x, KerasTensor)
-
-
-__all__ = [
-    "CustomObjectScope", "Progbar", "PyDataset", "Sequence", "clear_session", "custom_object_scope",
-    "deserialize_keras_object", "disable_interactive_logging", "enable_interactive_logging", "get_custom_objects",
-    "get_registered_name", "get_registered_object", "is_interactive_logging_enabled", "is_keras_tensor",
-    "normalize", "pack_x_y_sample_weight", "pad_sequences", "register_keras_serializable", "serialize_keras_object",
-    "set_random_seed", "split_dataset", "standardize_dtype", "to_categorical", "unpack_x_y_sample_weight",
-]  # fmt: skip
