@@ -3,7 +3,7 @@ import pytest
 from keras_golden import array, assert_close, label, load
 
 from falconet import initializers, ops, optimizers, tracing
-from falconet.optimizers import schedules
+from falconet.optimizers import schedules, streams
 from falconet.variables import Variable
 
 GIVEN, *ROWS = load("optimizers")
@@ -105,6 +105,29 @@ def test_optimizer_is_made_again_from_its_config(row):
     assert again.get_config() == optimizer.get_config()
     for name, value in row["arguments"].items():
         assert again.get_config()[name] == (pytest.approx(value) if name == "learning_rate" else value)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=label)
+def test_rules_said_to_be_elementwise_are_found_to_be(row):
+    optimizer, variables = make(row), make_variables()
+    optimizer.build(variables)
+    if type(optimizer)._elementwise:
+        assert streams.is_elementwise(optimizer, streams.slot_lists(optimizer))
+
+
+def test_subclasses_are_tried():
+    class ByLength(optimizers.Adam):
+        def _powers(self, dtype):
+            one, other = super()._powers(dtype)
+            return one * self._length, other
+
+        def update_step(self, gradient, variable, learning_rate):
+            self._length = 0.5 ** len(variable.shape)
+            super().update_step(gradient, variable, learning_rate)
+
+    optimizer, variables = ByLength(), make_variables()
+    optimizer.build(variables)
+    assert optimizer._streams == []
 
 
 class Heavy(optimizers.Optimizer):

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         Huber as Huber,
         KLDivergence as KLDivergence,
         LogCosh as LogCosh,
-        LossFunctionWrapper as LossFunctionWrapper,
         MeanAbsoluteError as MeanAbsoluteError,
         MeanAbsolutePercentageError as MeanAbsolutePercentageError,
         MeanSquaredError as MeanSquaredError,
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
         categorical_generalized_cross_entropy as categorical_generalized_cross_entropy,
         sparse_categorical_crossentropy as sparse_categorical_crossentropy,
     )
-    from .loss import Loss as Loss
+    from .loss import Loss as Loss, LossFunctionWrapper as LossFunctionWrapper
     from .margin import (
         categorical_hinge as categorical_hinge,
         circle as circle,
@@ -71,7 +70,7 @@ else:
             ".classes": (
                 "BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy CategoricalFocalCrossentropy "
                 "CategoricalGeneralizedCrossEntropy CategoricalHinge Circle CosineSimilarity Dice Hinge Huber "
-                "KLDivergence LogCosh LossFunctionWrapper MeanAbsoluteError MeanAbsolutePercentageError "
+                "KLDivergence LogCosh MeanAbsoluteError MeanAbsolutePercentageError "
                 "MeanSquaredError MeanSquaredLogarithmicError Poisson SparseCategoricalCrossentropy SquaredHinge "
                 "Tversky"
             ),
@@ -79,7 +78,7 @@ else:
                 "binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy "
                 "categorical_generalized_cross_entropy sparse_categorical_crossentropy"
             ),
-            ".loss": "Loss",
+            ".loss": "Loss LossFunctionWrapper",
             ".margin": "categorical_hinge circle dice hinge squared_hinge tversky",
             ".regression": (
                 "cosine_similarity huber kl_divergence log_cosh mean_absolute_error mean_absolute_percentage_error "

@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from .loss import takes_indices
 
 # Stands for log 0: finite, as the gradient of a difference of infinities is not a number.
 _LOG_ZERO = -1e5
 
 
+@takes_indices
 def ctc(y_true: Any, y_pred: Any) -> Any:
     """Connectionist temporal classification: class 0 is the blank, and pads the targets.
 

@@ -5,45 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import tree
 from . import alignment, classification, margin, regression
-from .loss import Loss, squeeze_or_expand_to_same_rank
-
-# Functions whose targets are class indices.
-_INDEXED = (
-    classification.sparse_categorical_crossentropy,
-    classification.categorical_generalized_cross_entropy,
-    alignment.ctc,
-    margin.circle,
-)
-
-
-class LossFunctionWrapper(Loss):
-    """The loss fn(y_true, y_pred, **kwargs), reduced.
-
-    Args:
-        fn: returns one value per sample.
-        reduction, name, dtype: see `Loss`.
-        **kwargs: further arguments of `fn`.
-    """
-
-    def __init__(
-        self,
-        fn: Callable[..., Any],
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = None,
-        dtype: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-        self.fn = fn
-        self._keeps_integer_targets = any(fn is indexed for indexed in _INDEXED)
-        self._arguments = kwargs
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        if not tree.is_nested(y_true):
-            y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
-        return self.fn(y_true, y_pred, **self._arguments)
+from .loss import Loss, LossFunctionWrapper
 
 
 class _Named(Loss):
@@ -54,6 +17,7 @@ class _Named(Loss):
 
     def __init__(self, reduction: str | None, name: str | None, dtype: Any, **arguments: Any) -> None:
         super().__init__(name or self._name, reduction, dtype)
+        self._keeps_integer_targets = getattr(self.fn, "takes_indices", False)
         self._arguments = arguments
         self.__dict__.update(arguments)
 
@@ -136,7 +100,6 @@ class CTC(_Plain):
     """Connectionist temporal classification; see `ctc`."""
 
     _fn, _name = alignment.ctc, "ctc"
-    _keeps_integer_targets = True
 
 
 class CosineSimilarity(_Named):
@@ -252,7 +215,6 @@ class SparseCategoricalCrossentropy(_Named):
     """Cross-entropy of class indices; see `sparse_categorical_crossentropy`."""
 
     _fn, _name = classification.sparse_categorical_crossentropy, "sparse_categorical_crossentropy"
-    _keeps_integer_targets = True
 
     def __init__(
         self,
@@ -270,7 +232,6 @@ class CategoricalGeneralizedCrossEntropy(_Named):
     """Cross-entropy that tolerates wrong labels; see `categorical_generalized_cross_entropy`."""
 
     _fn, _name = classification.categorical_generalized_cross_entropy, "categorical_generalized_cross_entropy"
-    _keeps_integer_targets = True
 
     def __init__(
         self,
@@ -320,7 +281,6 @@ class Circle(_Named):
     """Pulls embeddings of one class together and pushes others apart; see `circle`."""
 
     _fn, _name = margin.circle, "circle"
-    _keeps_integer_targets = True
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 from .. import ops
 from ..config import epsilon
 from ..masks import set_mask
+from .loss import takes_indices
 
 
 def _class_probabilities(y_true: Any, y_pred: Any, label_smoothing: float, axis: int, name: str) -> tuple[Any, Any]:
@@ -60,6 +61,7 @@ def categorical_focal_crossentropy(
     return ops.sum(ops.power(1.0 - p, gamma) * alpha * (-y_true * ops.log(p)), axis=axis)
 
 
+@takes_indices
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Any:
@@ -132,6 +134,7 @@ def binary_focal_crossentropy(
     return ops.mean(values, axis=axis)
 
 
+@takes_indices
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
     """(1 - y_pred[y_true]^q) / q, between absolute error (q = 1) and cross-entropy (q -> 0) (Zhang & Sabuncu 2018)."""
     y_pred = ops.convert_to_tensor(y_pred)

@@ -13,6 +13,7 @@ count. With "mean_with_sample_weight" a sample of weight 2 counts as two samples
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -129,3 +130,37 @@ def reduce_weighted_values(
     if reduction == "mean_with_sample_weight" and weight is not None:
         return ops.divide_no_nan(total, ops.sum(weight))
     return total / max(prod(shape), 1)
+
+
+def takes_indices(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a loss function whose integer targets are class indices, which stay as they are."""
+    fn.takes_indices = True  # type: ignore[attr-defined]
+    return fn
+
+
+class LossFunctionWrapper(Loss):
+    """The loss fn(y_true, y_pred, **kwargs), reduced.
+
+    Args:
+        fn: returns one value per sample.
+        reduction, name, dtype: see `Loss`.
+        **kwargs: further arguments of `fn`.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.fn = fn
+        self._keeps_integer_targets = getattr(fn, "takes_indices", False)
+        self._arguments = kwargs
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        if not tree.is_nested(y_true):
+            y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
+        return self.fn(y_true, y_pred, **self._arguments)

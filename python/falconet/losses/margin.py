@@ -7,6 +7,7 @@ from typing import Any
 from .. import ops
 from ..config import epsilon
 from ..masks import set_mask
+from .loss import takes_indices
 
 
 def _signs(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
@@ -59,6 +60,7 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     return 1 - both / (both + missed * alpha + wrong * beta + epsilon())
 
 
+@takes_indices
 def circle(
     y_true: Any,
     y_pred: Any,

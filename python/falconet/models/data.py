@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from falconet import _core, config, tree
+from falconet import config, tree
 from falconet.models.programs import take_rows
+from falconet.random.seed_generator import permutation
 from falconet.utils.packing import unpack_x_y_sample_weight
 
 Hook = Callable[[int, Any], Any]
@@ -159,11 +160,11 @@ class ArrayData:
         """Starts again from the first row (in a new order where shuffled)."""
         self._position = self._epoch_start = 0
         if self._shuffle == "batch":
-            starts = np.random.permutation(self.rows // self.batch_size) * self.batch_size
+            starts = permutation(self.rows // self.batch_size) * self.batch_size
             whole = (starts[:, None] + np.arange(self.batch_size)).reshape(-1)
             self._order = np.concatenate([whole, np.arange(whole.size, self.rows)])
         elif self._shuffle:
-            self._order = _core.permutation(self.rows, np.random.randint(2**63 - 1, dtype=np.int64))
+            self._order = permutation(self.rows)
 
     def run(self, program: Any, count: int, on_batch: Hook | None) -> tuple[int, Any]:
         """Up to `count` further steps, at most to the end of the data: (steps run, outputs of the last)."""
@@ -213,7 +214,7 @@ class BatchData:
             return self._source.iterate_batches(self._shuffle)
         if self.is_generator or hasattr(self._source, "__iter__"):
             return iter(self._source)
-        order = np.random.permutation(self.batches) if self._shuffle else range(self.batches or 0)
+        order = permutation(self.batches or 0) if self._shuffle else range(self.batches or 0)
         return (self._source[int(i)] for i in order)
 
     def _next(self) -> Any:

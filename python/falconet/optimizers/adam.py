@@ -61,6 +61,8 @@ class Adam(_Moments):
     learning_rate > 0, in units of w per unit of normalised gradient; beta_1, beta_2 in [0, 1); epsilon > 0.
     """
 
+    _elementwise = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -94,6 +96,8 @@ class Adam(_Moments):
 class AdamW(Adam):
     """Adam, and w <- w - weight_decay * learning_rate * w before it (Loshchilov & Hutter 2019)."""
 
+    _elementwise = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -115,6 +119,8 @@ class Adamax(_Moments):
 
     Kingma & Ba 2015, algorithm 2. beta_1, beta_2 in [0, 1); epsilon > 0.
     """
+
+    _elementwise = True
 
     _slot_names = ("momentum", "norm")
 
@@ -142,6 +148,8 @@ class Nadam(_Moments):
 
     beta_1, beta_2 in [0, 1); epsilon > 0.
     """
+
+    _elementwise = True
 
     def __init__(
         self,
@@ -213,6 +221,8 @@ class ScheduleFreeAdamW(_Moments):
     v <- b2 v + (1-b2) g^2;  z' = z - lr g / (sqrt(v / (1 - b2^t)) + epsilon);  x' = (1 - 1/t) x + z' / t;
     w <- (1 - b1) z' + b1 x', with lr growing linearly from 0 over `warmup_steps`. z is the slot "momentum".
     """
+
+    _elementwise = True
 
     def __init__(
         self,

@@ -23,6 +23,8 @@ class SGD(Optimizer):
     momentum in [0, 1].
     """
 
+    _elementwise = True
+
     def __init__(
         self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Unpack[Common]
     ) -> None:
@@ -55,6 +57,8 @@ class RMSprop(Optimizer):
     added to momentum times the last one. Epsilon stands inside the root, as in Keras; PyTorch adds it outside.
     rho, momentum in [0, 1); epsilon > 0.
     """
+
+    _elementwise = True
 
     def __init__(
         self,
@@ -103,6 +107,8 @@ class Adagrad(Optimizer):
     s starts from initial_accumulator_value >= 0; epsilon > 0.
     """
 
+    _elementwise = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -132,6 +138,8 @@ class Adadelta(Optimizer):
     """s <- rho s + (1 - rho) g^2;  d = g * sqrt(e + epsilon) / sqrt(s + epsilon);  e <- rho e + (1 - rho) d^2;
     w <- w - learning_rate * d  (Zeiler 2012, where learning_rate is 1).
     """
+
+    _elementwise = True
 
     def __init__(
         self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **kwargs: Unpack[Common]
@@ -163,6 +171,8 @@ class Lion(Optimizer):
     beta_1 in (0, 1], beta_2 in [0, 1). Steps are longer than Adam's: take a rate 3 to 10 times smaller.
     """
 
+    _elementwise = True
+
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **kwargs: Unpack[Common]
     ) -> None:
@@ -193,6 +203,8 @@ class Ftrl(Optimizer):
 
     Small w become exactly 0 where l1 > 0. learning_rate_power <= 0, the other arguments >= 0.
     """
+
+    _elementwise = True
 
     initial_accumulator_value: float
     l1_regularization_strength: float

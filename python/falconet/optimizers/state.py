@@ -48,6 +48,9 @@ def _then_stream(build: Callable[..., None]) -> Callable[..., None]:
 class _State(Configurable):
     """Arguments and variables of an optimizer: all but the steps."""
 
+    # Whether the rule of this very class is known to be elementwise, which is otherwise found by trying it.
+    _elementwise = False
+
     def __init__(
         self,
         learning_rate: Any,

@@ -72,8 +72,11 @@ def make_streams(optimizer: Optimizer) -> list[Stream]:
             return []
     if optimizer.clipnorm and optimizer.gradient_accumulation_steps:
         return []  # the sums of gradients, which a stream holds as one, are clipped one by one
-    slots = _slot_lists(optimizer)
-    if len(variables) < 2 or slots is None or not _is_elementwise(optimizer, slots):
+    slots = slot_lists(optimizer)
+    if len(variables) < 2 or slots is None:
+        return []
+    # Of a subclass nothing is known: it is tried.
+    if not (type(optimizer).__dict__.get("_elementwise", False) or is_elementwise(optimizer, slots)):
         return []
     groups: dict[Any, list[int]] = {}
     for i, v in enumerate(variables):
@@ -89,7 +92,7 @@ def make_streams(optimizer: Optimizer) -> list[Stream]:
     return streams
 
 
-def _slot_lists(optimizer: Optimizer) -> dict[str, list[Any]] | None:
+def slot_lists(optimizer: Optimizer) -> dict[str, list[Any]] | None:
     """By attribute, the lists that hold one slot for each variable; None where a slot is in no such list."""
     keys = [id(v) for v in optimizer._trainable_variables]
     found: dict[str, list[Any]] = {}
@@ -112,7 +115,7 @@ class _StandIn(Variable):
         return super().__getattribute__(name)
 
 
-def _is_elementwise(optimizer: Optimizer, slots: dict[str, list[Any]]) -> bool:
+def is_elementwise(optimizer: Optimizer, slots: dict[str, list[Any]]) -> bool:
     """Whether the rule does the same arithmetic to every element of every variable, whatever the shapes.
 
     It is run on stand-ins of several shapes, of equal values: were the results to differ, a constant in the rule would

@@ -34,6 +34,11 @@ def make_default_seed() -> int:
     return random.randint(1, 10**9)
 
 
+def permutation(count: int, seed: int | None = None) -> np.ndarray:
+    """The numbers 0 to count - 1 in random order, int64; without a seed `set_random_seed` decides it."""
+    return _core.permutation(count, make_default_seed() if seed is None else _checked(seed, "permutation"))
+
+
 class SeedGenerator:
     """A sequence of keys: each `next()` gives one and moves on, in traced functions too.
 

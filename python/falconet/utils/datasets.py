@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from falconet import tree
+from falconet.random.seed_generator import permutation
 
 
 class PyDataset:
@@ -73,7 +74,7 @@ class PyDataset:
         if count is None:
             indices = _endless()
         elif shuffle:
-            indices = (int(i) for i in np.random.permutation(count))
+            indices = (int(i) for i in permutation(count))
         if self.workers <= 1 and not self.use_multiprocessing:
             for i in indices:
                 yield self[i]
@@ -138,7 +139,7 @@ def split_dataset(
     right = count - left if right is None else right
     if left <= 0 or right <= 0 or left + right > count:
         raise ValueError(f"[split_dataset] cannot take {left} and {right} of {count} rows.")
-    order = np.random.default_rng(seed).permutation(count) if shuffle else np.arange(count)
+    order = permutation(count, seed) if shuffle else np.arange(count)
     first, second = order[:left], order[left : left + right]
     return tree.map_structure(lambda a: a[first], arrays), tree.map_structure(lambda a: a[second], arrays)
 
