@@ -69,6 +69,11 @@ class Lowering {
   Ref out(int i = 0) const { return {node_.output(i)}; }
   // Memory that lives while this node's instructions run.
   virtual Ref scratch(int64_t bytes) = 0;
+  // The packed form of input i where the plan's owner keeps one (Packing in plan/planner.h), for bind_variable; null
+  // where there is none. `form` describes the matrix, its pointers are not set.
+  virtual std::shared_ptr<VariableState> packed(int i, const PackBArgs& form) = 0;
+  // Sets `field` to the variable's memory, wherever it is at each run.
+  virtual void bind_variable(const void*& field, const std::shared_ptr<VariableState>& variable) = 0;
 
   // Adds an instruction: `units` pieces of independent work of about `unit_cost` flops (or bytes / 4) each. The
   // arguments live as long as the plan; pointers in them are set by bind, never by hand.

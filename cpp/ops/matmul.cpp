@@ -151,10 +151,23 @@ void lower_gemm(Lowering& l) {
     args.c_offset = batch_offsets(l, p.batch, out.shape);
   }
   args.relu = epilogue.relu;
+  // What would be packed in each run is asked for packed: a matrix in small or few-row products is read as it lies.
+  std::shared_ptr<VariableState> packed;
+  if (args.plan.scratch_bytes > 0 && problem.batch == 1) {
+    packed = l.packed(1, {out.dtype, p.k, p.n, problem.ldb, tb, nullptr, nullptr});
+    if (packed) {
+      problem.prepacked_b = true;
+      args.plan = l.kernels.gemm.plan(out.dtype, problem, l.threads);
+    }
+  }
   const Ref scratch = args.plan.scratch_bytes > 0 ? l.scratch(args.plan.scratch_bytes) : Ref{};
   const auto bind = [&](GemmArgs& bound) {
     l.bind(bound.a, l.in(0));
-    l.bind(bound.b, l.in(1));
+    if (packed) {
+      l.bind_variable(bound.b, packed);
+    } else {
+      l.bind(bound.b, l.in(1));
+    }
     if (scratch.id >= 0) l.bind(bound.scratch, scratch);
   };
   if (args.plan.pack_units > 0) {

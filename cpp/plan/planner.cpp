@@ -38,7 +38,8 @@ struct CopyBytes {
 };
 // Bodies have activations of their own: they run while the plan around them is using its arena.
 struct BodyPlan : SubPlan {
-  explicit BodyPlan(const Graph& body) : plan(make_plan(*simplify(body, true), std::make_shared<Arena>())) {}
+  BodyPlan(const Graph& body, int threads)
+      : plan(make_plan(*simplify(body, true), std::make_shared<Arena>(), {threads, nullptr})) {}
   void run(const void* const* inputs, void* const* outputs) const override { plan->run(inputs, outputs); }
   std::unique_ptr<Plan> plan;
 };
@@ -55,8 +56,8 @@ void copy_bytes(const void* args, int64_t begin, int64_t end) {
 
 class Planner {
  public:
-  Planner(const Graph& graph, std::shared_ptr<Arena> arena)
-      : g_(graph), kernels_(kernels()), threads_(pool::num_threads()), plan_(new Plan) {
+  Planner(const Graph& graph, std::shared_ptr<Arena> arena, const PlanOptions& options)
+      : g_(graph), kernels_(kernels()), threads_(threads_for(options)), packing_(options.packing), plan_(new Plan) {
     plan_->arena_ = std::move(arena);
   }
 
@@ -109,6 +110,11 @@ class Planner {
   };
 
   class NodeLowering;
+
+  static int threads_for(const PlanOptions& options) {
+    const int all = pool::num_threads();
+    return options.threads > 0 ? std::min(options.threads, all) : all;
+  }
 
   void find_live() {
     live_.assign(g_.nodes().size(), false);
@@ -437,6 +443,7 @@ class Planner {
   const Graph& g_;
   const Kernels& kernels_;
   const int threads_;
+  Packing* const packing_;
   std::unique_ptr<Plan> plan_;
 
   std::vector<bool> live_, needed_;
@@ -472,9 +479,20 @@ class Planner::NodeLowering : public Lowering {
       : Lowering(planner.g_, node, planner.kernels_, planner.threads_), p_(planner), item_(item) {}
 
   Ref scratch(int64_t bytes) override { return p_.new_scratch(bytes); }
+  std::shared_ptr<VariableState> packed(int i, const PackBArgs& form) override {
+    const ValueId v = node().inputs[i];
+    const Node& leaf = p_.maker(p_.root_[v]);
+    if (!p_.packing_ || (!leaf.variable && !leaf.constant.buffer)) return nullptr;
+    return p_.packing_->packed(leaf.variable.get(), leaf.constant, p_.offset_[v], form);
+  }
+  void bind_variable(const void*& field, const std::shared_ptr<VariableState>& variable) override {
+    const int index = p_.variable_index(variable);
+    p_.plan_->variables_[index].patches.push_back({const_cast<void**>(&field), 0});
+    p_.plan_->infos_.back().bytes += variable->array.spec.bytes();
+  }
   bool in_place(int i) const override { return p_.place_[p_.root_[node().inputs[i]]].inside == node().output(); }
   const SubPlan* sub_plan(const Graph& body) override {
-    p_.plan_->sub_plans_.push_back(std::make_unique<BodyPlan>(body));
+    p_.plan_->sub_plans_.push_back(std::make_unique<BodyPlan>(body, p_.threads_));
     return p_.plan_->sub_plans_.back().get();
   }
   int32_t* index_error() override {
@@ -751,15 +769,17 @@ int64_t parallel_grain(int64_t units, int64_t flops, int64_t bytes, int threads)
   constexpr int64_t kWorthwhile = 6'000, kChunk = 1'000, kMostChunks = 64;  // nanoseconds, nanoseconds, a region's
   const int64_t time = std::max(flops / kFlops, bytes / kBytes);
   if (time < kWorthwhile) return 0;
-  // Enough chunks that a late thread costs little; each large enough to be worth claiming.
+  // Enough chunks that a late thread costs little; each large enough to be worth claiming. As many as threads keep a
+  // region to that many of the pool.
+  if (threads < pool::num_threads()) return (units + threads - 1) / threads;
   return std::max<int64_t>(1, units / std::min(kMostChunks, time / kChunk));
 }
 
-std::unique_ptr<Plan> make_plan(const Graph& graph, std::shared_ptr<Arena> arena) {
+std::unique_ptr<Plan> make_plan(const Graph& graph, std::shared_ptr<Arena> arena, const PlanOptions& options) {
 #ifdef FALCONET_VERIFY
   graph.verify();
 #endif
-  return Planner(graph, std::move(arena)).run();
+  return Planner(graph, std::move(arena), options).run();
 }
 
 }  // namespace falconet
