@@ -270,8 +270,10 @@ TileDraft TileBuilder::build(const std::vector<int>& nodes, int64_t size, ValueI
       }
     }
     slot = emitter.narrow(slot, emitter.out_dtype());
-    // A result must be a register of its own before it can be stored (an op may hand an operand through).
-    if ((slot & 1) && (is_output_[n.output()] || n.output() == reduced)) {
+    // A result must be a register of its own before it can be stored: an op may hand an operand through, or what
+    // another output already has.
+    const bool stored = std::any_of(outputs.begin(), outputs.end(), [=](const auto& o) { return o.second == slot; });
+    if (((slot & 1) && (is_output_[n.output()] || n.output() == reduced)) || (stored && is_output_[n.output()])) {
       slot = emitter.emit(Micro::copy, lane_of(emitter.out_dtype()), slot, -1, -1);
     }
     made_.push_back({n.output(), slot});

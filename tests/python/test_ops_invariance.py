@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ops_support import SMALLEST, all_ops, check_close, parameters, reference_of, results, run
 
+import falconet
 from falconet import _core
 
 
@@ -67,3 +68,13 @@ def test_threads_do_not_change_a_bit_on_other_isas(name, isa, threads):
         y = _core.ops.softmax(_core.ops.matmul(x, x.T), axis=-1)
         found.append(np.asarray(_core.ops.sum(y)).tobytes() + np.asarray(y).tobytes())
     assert found[0] == found[1] == found[2]
+
+
+def test_two_outputs_of_equal_elements_are_both_written():
+    def both(x):
+        y = falconet.ops.add(x, 1.0)
+        return y, falconet.ops.broadcast_to(y, (1, 1, 3))
+
+    first, second = falconet.jit(both)(np.array([[1, 2, 3]], "float32"))
+    np.testing.assert_array_equal(np.asarray(first), [[2, 3, 4]])
+    np.testing.assert_array_equal(np.asarray(second), [[[2, 3, 4]]])
