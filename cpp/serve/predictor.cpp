@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "graph/simplify.h"
+#include "serve/gate.h"
 #include "serve/plan_table.h"
 
 namespace falconet {
@@ -86,29 +87,33 @@ class alignas(64) Predictor::Context : public Packing {
   }
 
   Predictor& p_;
-  std::vector<std::shared_ptr<VariableState>> variables_, forms_;
+  std::vector<std::shared_ptr<VariableState>> variables_;  // of the model
+  std::vector<std::shared_ptr<VariableState>> forms_;      // of the store
   std::shared_ptr<Arena> arena_;
   std::unique_ptr<serve::PlanTable> table_;
   uint64_t bound_ = 0;
   std::shared_ptr<const WeightSet> set_;
 };
 
+class Predictor::Hold {
+ public:
+  explicit Hold(Predictor& predictor) : context(predictor.claim()) {}
+  Hold(const Hold&) = delete;
+  ~Hold() { context.gate.leave(); }
+  Context& context;
+};
+
 Predictor::Predictor(Model model, const PredictorOptions& options)
     : model_(std::make_shared<const Model>(std::move(model))),
       signature_(&model_->signature("predict")),
-      threads_(options.threads),
-      contexts_(kMaxContexts) {
+      threads_(options.threads) {
   if (options.threads < 0) fail("[Predictor] `threads` is ", options.threads, "; it must be at least 1, or 0 for all");
   for (const int64_t rows : options.batch_sizes) {
     if (rows < 1) fail("[Predictor] `batch_sizes` has ", rows, "; sizes must be at least 1");
   }
   find_variables();
   if (options.verify) verify();
-  if (store_->weight_bytes() <= kPackAtLoad) {
-    Context& context = claim();
-    context.pack_weights(kManyRows);
-    context.gate.leave();
-  }
+  if (store_->weight_bytes() <= kPackAtLoad) Hold(*this).context.pack_weights(kManyRows);
   prepare(options.batch_sizes);
 }
 
@@ -119,35 +124,29 @@ Predictor::Predictor(Copy, const Predictor& other)
       weight_of_(other.weight_of_),
       state_variables_(other.state_variables_),
       state_names_(other.state_names_),
-      store_(other.store_),
-      contexts_(kMaxContexts) {
+      store_(other.store_) {
   for (const auto& state : other.states_) {
     states_.push_back(std::make_shared<VariableState>(*state));
     states_.back()->array = serve::copy_of(state->array.spec, state->array.data());
   }
 }
 
-Predictor::~Predictor() {
-  for (int i = 0; i < num_contexts_.load(); ++i) delete contexts_[i].load();
+Predictor::~Predictor() = default;
+
+Predictor::Contexts::~Contexts() {
+  for (int i = 0; i < count.load(); ++i) delete at[i].load();
 }
 
 std::unique_ptr<Predictor> Predictor::copy() {
-  Context& context = claim();
-  std::unique_ptr<Predictor> copied(new Predictor(Copy(), *this));
-  context.gate.leave();
-  return copied;
+  const Hold hold(*this);
+  return std::unique_ptr<Predictor>(new Predictor(Copy(), *this));
 }
 
 void Predictor::find_variables() {
   const std::vector<ModelVariable>& variables = model_->variables;
   const BatchGraph& graph = *signature_->graph;
   weight_of_.assign(variables.size(), -1);
-  std::vector<bool> is_read(variables.size(), false);
-  for (const BatchNode& n : graph.nodes) {
-    if (n.variable >= 0) is_read[n.variable] = true;
-  }
   for (const BatchGraph::Update& u : graph.updates) {
-    is_read[u.variable] = false;
     const ModelVariable& v = variables[u.variable];
     if (!v.value.buffer) fail("[Predictor] variable \"", v.name, "\" has no value");
     state_variables_.push_back(u.variable);
@@ -159,8 +158,7 @@ void Predictor::find_variables() {
   }
   std::vector<std::string> names;
   std::vector<Array> arrays;
-  for (size_t v = 0; v < variables.size(); ++v) {
-    if (!is_read[v]) continue;
+  for (const int v : serve::weights_of(graph)) {
     if (!variables[v].value.buffer) fail("[Predictor] variable \"", variables[v].name, "\" has no value");
     weight_of_[v] = static_cast<int>(names.size());
     names.push_back(variables[v].name);
@@ -171,14 +169,14 @@ void Predictor::find_variables() {
 
 Predictor::Context* Predictor::add_context() {
   const int most = has_state() ? 1 : kMaxContexts;
-  if (num_contexts_.load(std::memory_order_relaxed) >= most) return nullptr;
+  if (contexts_.count.load(std::memory_order_relaxed) >= most) return nullptr;
   auto made = std::make_unique<Context>(*this);  // outside the mutex, which it takes itself
   std::lock_guard lock(serve::slow_mutex());
-  const int count = num_contexts_.load(std::memory_order_relaxed);
+  const int count = contexts_.count.load(std::memory_order_relaxed);
   if (count >= most) return nullptr;
   made->gate.enter();
-  contexts_[count].store(made.get(), std::memory_order_relaxed);
-  num_contexts_.store(count + 1, std::memory_order_release);
+  contexts_.at[count].store(made.get(), std::memory_order_relaxed);
+  contexts_.count.store(count + 1, std::memory_order_release);
   return made.release();
 }
 
@@ -198,11 +196,11 @@ bool Predictor::try_claim(std::atomic<Context*>& slot, Context*& claimed) {
 
 Predictor::Context& Predictor::claim() {
   for (int tries = 0;; ++tries) {
-    const int count = num_contexts_.load(std::memory_order_acquire);
+    const int count = contexts_.count.load(std::memory_order_acquire);
     int at = count > 1 ? static_cast<int>(serve::thread_number() % static_cast<uint32_t>(count)) : 0;
     for (int i = 0; i < count; ++i, at = at + 1 == count ? 0 : at + 1) {
       Context* claimed;
-      if (try_claim(contexts_[at], claimed)) return *claimed;
+      if (try_claim(contexts_.at[at], claimed)) return *claimed;
     }
     if (Context* added = add_context()) return *added;
     serve::back_off(tries);
@@ -210,8 +208,8 @@ Predictor::Context& Predictor::claim() {
 }
 
 bool Predictor::would_wait() const {
-  return has_state() && num_contexts_.load(std::memory_order_acquire) == 1 &&
-         !contexts_[0].load(std::memory_order_acquire)->gate.is_open();
+  return has_state() && contexts_.count.load(std::memory_order_acquire) == 1 &&
+         !contexts_.at[0].load(std::memory_order_acquire)->gate.is_open();
 }
 
 Predictor::Claim::Claim(Predictor& predictor, int64_t rows) : context_(predictor.claim()) {
@@ -283,9 +281,8 @@ void Predictor::update(std::vector<Array> weights) {
 std::vector<Array> Predictor::state() {
   std::vector<Array> copies;
   if (!has_state()) return copies;
-  Context& context = claim();
+  const Hold hold(*this);
   for (const auto& s : states_) copies.push_back(serve::copy_of(s->array.spec, s->array.data()));
-  context.gate.leave();
   return copies;
 }
 
@@ -298,11 +295,10 @@ void Predictor::set_state(const std::vector<Array>& state) {
     }
   }
   if (!has_state()) return;
-  Context& context = claim();
+  const Hold hold(*this);
   for (size_t i = 0; i < state.size(); ++i) {
     std::memcpy(states_[i]->array.data(), state[i].data(), static_cast<size_t>(state[i].spec.bytes()));
   }
-  context.gate.leave();
 }
 
 void Predictor::reset() {
@@ -313,9 +309,9 @@ void Predictor::reset() {
 
 template <class Fn>
 void Predictor::for_idle(const Fn& fn) {
-  for (int i = 0; i < num_contexts_.load(std::memory_order_acquire); ++i) {
+  for (int i = 0; i < contexts_.count.load(std::memory_order_acquire); ++i) {
     Context* claimed;
-    if (!try_claim(contexts_[i], claimed)) continue;
+    if (!try_claim(contexts_.at[i], claimed)) continue;
     fn(*claimed);
     claimed->gate.leave();
   }
@@ -325,7 +321,7 @@ Predictor::Memory Predictor::memory() {
   Memory m;
   m.weights = store_->weight_bytes();
   m.packed = store_->packed_bytes();
-  m.contexts = num_contexts_.load(std::memory_order_acquire);
+  m.contexts = contexts_.count.load(std::memory_order_acquire);
   for_idle([&m](Context& context) {
     m.arenas += context.arena_bytes();
     m.plans += context.table().num_plans();

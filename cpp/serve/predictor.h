@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "format/model_file.h"
-#include "serve/gate.h"
+#include "plan/plan.h"
 #include "serve/weights.h"
 
 namespace falconet {
@@ -97,6 +97,7 @@ class Predictor {
   void find_variables();
   bool has_state() const { return !states_.empty(); }
   Context& claim();
+  class Hold;  // a claim as long as it lives
   bool try_claim(std::atomic<Context*>& slot, Context*& claimed);
   Context* add_context();
   void verify();
@@ -114,8 +115,11 @@ class Predictor {
   std::shared_ptr<serve::WeightStore> store_;
 
   static constexpr int kMaxContexts = 256;  // beyond that callers wait for one
-  std::vector<std::atomic<Context*>> contexts_;
-  std::atomic<int> num_contexts_{0};
+  struct Contexts {
+    ~Contexts();
+    std::atomic<Context*> at[kMaxContexts] = {};
+    std::atomic<int> count{0};
+  } contexts_;
 };
 
 }  // namespace falconet

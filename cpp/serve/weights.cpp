@@ -1,6 +1,7 @@
 #include "serve/weights.h"
 
 #include <cstring>
+#include <set>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
@@ -19,6 +20,15 @@ Array copy_of(const Spec& spec, const void* data) {
   Array copy = Array::allocate(spec);
   if (spec.bytes() > 0) std::memcpy(copy.data(), data, static_cast<size_t>(spec.bytes()));
   return copy;
+}
+
+std::vector<int> weights_of(const BatchGraph& graph) {
+  std::set<int> found;
+  for (const BatchNode& n : graph.nodes) {
+    if (n.variable >= 0) found.insert(n.variable);
+  }
+  for (const BatchGraph::Update& u : graph.updates) found.erase(u.variable);
+  return {found.begin(), found.end()};
 }
 
 WeightStore::WeightStore(std::vector<std::string> names, std::vector<Array> arrays, int threads)

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "graph/graph.h"
+#include "graph/batch_graph.h"
 #include "kernels/gemm.h"
 
 namespace falconet::serve {
@@ -62,6 +62,9 @@ class WeightStore {
   std::shared_ptr<const WeightSet> current_;  // slow_mutex()
   std::atomic<uint64_t> version_{0};
 };
+
+// The variables that a graph reads and does not update, in rising order.
+std::vector<int> weights_of(const BatchGraph& graph);
 
 // A copy in memory of its own.
 Array copy_of(const Spec& spec, const void* data);
