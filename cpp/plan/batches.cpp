@@ -19,13 +19,14 @@ struct RowGather {
 };
 
 constexpr int64_t kLine = 64;
+constexpr int64_t kFarBytes = 4;
 // Gathered at a time: small batches share the price of a call, and still lie in L1 when used.
 constexpr int64_t kSpanBytes = 16 << 10;
 // Rows lie anywhere, so each costs a wait for memory unless it was asked for this many bytes ahead.
 constexpr int64_t kAheadBytes = 2048;
 constexpr int64_t kMostAhead = 32;
-// A row's first lines; the hardware sees the rest coming.
-constexpr int64_t kLinesAhead = 8;
+// Of a row at most; the hardware sees the rest coming.
+constexpr int64_t kLinesAhead = 64;
 
 // kBytes: the size of a row, so that copying it compiles to one or two moves; 0: args.row_bytes.
 template <int64_t kBytes>
@@ -84,7 +85,8 @@ void Batches::gather() {
     if (s.row_bytes == 0) continue;
     const RowGather args{s.data, s.rows->data(), s.row_bytes, order_ + begin_};
     const TaskFn task = gather_task(s.row_bytes);
-    const int64_t grain = parallel_grain(count, 0, count * std::max(s.row_bytes, kLine), threads);
+    // Rows come from afar, one by one: each byte takes several times that of an operand.
+    const int64_t grain = parallel_grain(count, 0, kFarBytes * count * std::max(s.row_bytes, kLine), threads);
     grain == 0 ? task(&args, 0, count) : pool::parallel_for(task, &args, count, grain);
   }
 }
