@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from keras_golden import array, assert_close, label, load
 
+import falconet
 from falconet import losses, ops
 from falconet.masks import get_mask, set_mask
 
@@ -129,3 +130,19 @@ def test_dtype_is_that_of_the_computation():
 def test_errors_say_what_came_and_what_is_needed(make, text):
     with pytest.raises(ValueError, match=text):
         make()
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_labels_without_a_class_give_nan(from_logits):
+    y_pred = np.full((4, 3), 1 / 3, "float32")
+    values = losses.sparse_categorical_crossentropy(np.array([0, 3, -1, 2]), y_pred, from_logits=from_logits)
+    assert np.isnan(np.asarray(values)).tolist() == [False, True, True, False]
+    ignoring = losses.sparse_categorical_crossentropy(np.array([0, -1]), y_pred[:2], from_logits, ignore_class=-1)
+    assert np.asarray(ignoring)[1] == 0
+
+
+def test_fit_leaves_out_the_ignored_class():
+    model = falconet.Sequential([falconet.Input((3,)), falconet.layers.Dense(2)])
+    model.compile("sgd", losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1))
+    history = model.fit(np.ones((4, 3), "float32"), np.array([-1, 0, 1, -1]), verbose=0).history
+    assert np.isfinite(history["loss"][0])

@@ -57,6 +57,20 @@ CASES = {
     "input_float": (lambda: layers.Input((2.5,)), ValueError, r"integers >= 0 or None"),
     "input_sparse": (lambda: layers.Input((2,), sparse=True), ValueError, r"`sparse`=True is not available"),
     "input_dtype": (lambda: layers.Input((2,), dtype="float33"), ValueError, r"float33"),
+    # labels
+    "label_too_large": (
+        lambda: compiled(3, loss="sparse_categorical_crossentropy").fit(X, np.full(8, 3)), ValueError,
+        r'"m"\] `y` holds the label 3, and output out has 3 classes; labels must be in \[0, 2\]',
+    ),
+    "label_negative": (
+        lambda: compiled(3, loss="sparse_categorical_crossentropy").evaluate(X, np.full((8, 1), -1)), ValueError,
+        r"holds the label -1, .* give the loss an `ignore_class`",
+    ),
+    "label_of_validation": (
+        lambda: compiled(3, loss=keras.losses.SparseCategoricalCrossentropy()).fit(
+            X, np.zeros(8), validation_data=(X, np.full(8, 9)), verbose=0
+        ), ValueError, r"holds the label 9",
+    ),
     # layers: calls
     "dense_one_axis": (lambda: layers.Dense(2)(np.ones(3, "float32")), ValueError, r"at least 2 axes.*x\[None, :\]"),
     "dense_other_width": (

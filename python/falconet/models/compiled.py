@@ -60,6 +60,13 @@ def make_metric(given: Any, y_true: Any, y_pred: Any) -> Any:
     return metric
 
 
+def _takes_classes(loss: Any) -> bool:
+    """Whether the targets of a loss are class indices along the last axis of the output."""
+    if getattr(loss, "fn", None) is not losses_module.sparse_categorical_crossentropy:
+        return False
+    return loss._arguments.get("axis", -1) == -1
+
+
 class CompiledLoss:
     """The weighted sum of the losses of all outputs.
 
@@ -103,7 +110,26 @@ class CompiledLoss:
         if len(entries) > 1:
             self.metrics = [metrics_module.Mean(name=f"{name}_loss") for name in names]
         self._outputs, self._used, self._entries = outputs, used, entries
+        self._num_classes = [p.shape[-1] if len(p.shape) > 0 else None for p in predictions]
         self.built = True
+
+    def check_labels(self, y: Any, owner: str) -> None:
+        """Raises ValueError where an array of class indices holds one that the output has no class for."""
+        targets = self._outputs.align(y, "y", self._used)
+        for i, loss, _ in self._entries:
+            classes = self._num_classes[i] if _takes_classes(loss) else None
+            labels = targets[i]
+            if classes is None or labels is None or not labels.size:
+                continue
+            ignored = loss._arguments.get("ignore_class")
+            labels = labels if ignored is None else labels[labels != ignored]
+            for label in (labels.min(), labels.max()) if labels.size else ():
+                if not 0 <= label < classes:
+                    raise ValueError(
+                        f"[{owner}] `y` holds the label {label}, and output {self._outputs.names[i] or i} has "
+                        f"{classes} classes; labels must be in [0, {classes - 1}]. To leave rows out, give the loss "
+                        "an `ignore_class`."
+                    )
 
     def _spread_weights(self, outputs: Outputs, given: list[Any]) -> list[Any]:
         if self._weights is None:

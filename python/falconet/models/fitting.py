@@ -14,7 +14,7 @@ import numpy as np
 from falconet import config, ops, tree
 from falconet.callbacks import CallbackList
 from falconet.layers import call_state
-from falconet.models.data import as_arrays, is_batch_source, make_data, split_validation
+from falconet.models.data import ArrayData, as_arrays, is_batch_source, make_data, split_validation
 from falconet.models.programs import EagerProgram
 from falconet.utils.packing import unpack_x_y_sample_weight
 
@@ -90,7 +90,7 @@ def prepare(model: Any, batch: Any, training: bool) -> None:
         try:
             compiled.build(y, y_pred)
         except ValueError:
-            if not _has_own_steps(model):
+            if not _has_own(model, "train_step", "test_step"):
                 raise
             continue  # the user's own step may give the loss something else than y and the output
         for metric in compiled.metrics:
@@ -101,10 +101,19 @@ def prepare(model: Any, batch: Any, training: bool) -> None:
     model._prepared[kind] = call_state.version[0]
 
 
-def _has_own_steps(model: Any) -> bool:
+def _check_labels(model: Any, data: Any) -> None:
+    """Class indices that no class belongs to would make the loss NaN; of arrays it is known beforehand."""
+    compiled = model._compile_loss
+    if compiled is None or not compiled.built or not isinstance(data, ArrayData) or data.arrays[1] is None:
+        return
+    if not _has_own(model, "train_step", "test_step", "compute_loss"):
+        compiled.check_labels(data.arrays[1], model.label)
+
+
+def _has_own(model: Any, *methods: str) -> bool:
     from falconet.models.trainer import Trainer
 
-    return any(getattr(type(model), step) is not getattr(Trainer, step) for step in ("train_step", "test_step"))
+    return any(getattr(type(model), name) is not getattr(Trainer, name) for name in methods)
 
 
 def _build_weights(model: Any, x: Any) -> Any:
@@ -220,6 +229,7 @@ def fit(
         _should_validate(0, validation_freq)
         validation = _validation_data(validation_data, validation_batch_size or batch_size, validation_steps, owner)
     prepare(model, data.first_batch(), training=True)
+    _check_labels(model, data)
     if not isinstance(callbacks, CallbackList):
         callbacks = CallbackList(
             callbacks,
@@ -271,6 +281,7 @@ def _validation_data(given: Any, batch_size: Any, steps: Any, owner: str) -> Any
 
 def _evaluate(model: Any, data: Any, callbacks: CallbackList) -> dict[str, Any]:
     prepare(model, data.first_batch(), training=False)
+    _check_labels(model, data)
     data.begin_epoch()  # validation sees the same rows each time
     callbacks.on_test_begin()
     model.reset_metrics()

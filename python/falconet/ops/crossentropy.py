@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .. import config
@@ -45,7 +46,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     """-log(p[target]) along an axis: categorical_crossentropy for integer targets.
 
     Shapes: output with the axis of classes, target without it (or with a last axis of size 1). A target outside of
-    the classes has loss 0.
+    the classes has loss NaN.
     """
     target, output = tensor(target), floating(output)
     if not output.shape:
@@ -62,8 +63,11 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     target = core.cast(target, dtype="int32")
     if from_logits:
         return core.sparse_softmax_cross_entropy(moveaxis(output, axis, -1), target)
-    hot = one_hot(target, output.shape[axis], axis=axis, dtype=output.dtype)
-    return core.negative(core.sum(hot * _log_of_shares(output, axis), axis=axis))
+    classes = output.shape[axis]
+    hot = one_hot(target, classes, axis=axis, dtype=output.dtype)
+    values = core.negative(core.sum(hot * _log_of_shares(output, axis), axis=axis))
+    known = core.logical_and(core.greater_equal(target, 0), core.less(target, classes))
+    return core.where(known, values, math.nan)
 
 
 @symbolic
