@@ -132,7 +132,7 @@ class Program {
       times = profile_plan(p, in.data(), out.data(), repeats);
     }
     py::list rows;
-    for (const InstructionTime& t : times) rows.append(py::make_tuple(t.name, t.median_ns, t.cost, t.bytes, t.parallel));
+    for (const InstructionTime& t : times) rows.append(py::make_tuple(t.name, t.median_ns, t.flops, t.bytes, t.parallel));
     return rows;
   }
 

@@ -145,6 +145,9 @@ std::string Graph::text() const {
       first = false;
     }
     if (n.variable) text += n.variable->name;
+    if (n.constant.buffer && n.constant.spec.size() == 1) {
+      text += attr_text(read_scalar(n.constant.data(), n.constant.spec.dtype));
+    }
     text += ")\n";
   }
   text += "outputs:";

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <new>
+#include <string>
 #include <type_traits>
 
 #include "graph/graph.h"
@@ -82,6 +83,9 @@ class Lowering {
     static_assert(std::is_trivially_destructible_v<Args>);
     return *new (add_instruction(task, units, unit_cost, sizeof(Args))) Args(args);
   }
+  // What profile and dump say of the instruction just emitted, where it is not the node's name, its cost as flops and
+  // the bytes of its operands (`bytes` < 0: these).
+  virtual void describe(const char* name, int64_t flops, int64_t bytes = -1) = 0;
   void bind(const void*& field, Ref ref) { bind_pointer(const_cast<void**>(&field), ref, false); }
   void bind(void*& field, Ref ref) { bind_pointer(&field, ref, true); }
   template <class T>
@@ -102,8 +106,9 @@ class Lowering {
   // Whether input i is made inside output 0 already (see OpDef::place_inputs).
   virtual bool in_place(int i) const = 0;
   virtual const SubPlan* sub_plan(const Graph& body) = 0;
-  // An int32 that kernels set to nonzero on an index out of range; the plan turns it into an error naming the node.
-  virtual int32_t* index_error() = 0;
+  // An int32 that kernels set to nonzero on an index out of range; the plan turns it into an error naming the op, and
+  // the memory that is indexed: in words, or "" for the first input by its shape.
+  virtual int32_t* index_error(const std::string& indexed = "") = 0;
 
  protected:
   virtual void* add_instruction(TaskFn task, int64_t units, int64_t unit_cost, size_t args_bytes) = 0;

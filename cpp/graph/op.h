@@ -64,6 +64,7 @@ enum class Promote : uint8_t {
 
 struct OpDef {
   const char* name = nullptr;
+  const char* known_as = nullptr;   // of a primitive: what its user called, for messages about values
   std::vector<const char*> inputs = {};  // a name ending in "..." takes any number (last place only)
   std::vector<AttrDef> attrs = {};
   int num_outputs = 1;              // -1: as many as the shape rule sets

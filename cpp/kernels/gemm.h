@@ -35,6 +35,7 @@ struct GemmPlan {
   int64_t mc = 0, nc = 0, kc = 0;
   int64_t pack_units = 0;       // units of `pack` to run first (0: none)
   bool packs_b = false;         // what they pack: B, not A
+  int64_t pack_elements = 0;    // that `pack` moves
   int64_t units = 0;            // units of `run`
   int64_t scratch_bytes = 0;    // 64-byte aligned scratch shared by pack and run
   int64_t unit_flops = 0;       // for the executor's choice of grain

@@ -296,6 +296,7 @@ const OpDef take_op = {.name = "take",
                            "one out of range is an error."};
 
 const OpDef gather_op = {.name = "gather",
+                         .known_as = "take",
                          .inputs = {"x", "index"},
                          .attrs = {{"axis", AttrKind::integer, {}, true}},
                          .infer = infer_gather,
@@ -305,6 +306,7 @@ const OpDef gather_op = {.name = "gather",
 
 const OpDef gather_grad_op = {
     .name = "gather_grad",
+    .known_as = "gradient of take",
     .inputs = {"dy", "index"},
     .attrs = {{"axis", AttrKind::integer, {}, true}, {"size", AttrKind::integer, {}, true}},
     .infer = infer_gather_grad,
@@ -325,6 +327,7 @@ const OpDef take_along_axis_op = {
 
 const OpDef gather_along_op = {
     .name = "gather_along",
+    .known_as = "take_along_axis",
     .inputs = {"x", "index"},
     .attrs = {{"axis", AttrKind::integer, {}, true}},
     .infer = infer_gather_along,
@@ -338,6 +341,7 @@ const OpDef gather_along_op = {
 
 const OpDef gather_along_grad_op = {
     .name = "gather_along_grad",
+    .known_as = "gradient of take_along_axis",
     .inputs = {"dy", "index"},
     .attrs = {{"axis", AttrKind::integer, {}, true}, {"size", AttrKind::integer, {}, true}},
     .infer = infer_gather_along_grad,
@@ -358,6 +362,7 @@ const OpDef put_along_axis_op = {.name = "put_along_axis",
                                      "index of its own (None: base seen flat)."};
 
 const OpDef put_along_op = {.name = "put_along",
+                            .known_as = "put_along_axis",
                             .inputs = {"base", "index", "updates"},
                             .attrs = {{"axis", AttrKind::integer, {}, true}, {"add", AttrKind::boolean, false}},
                             .infer = infer_put_along,

@@ -172,11 +172,13 @@ void lower_gemm(Lowering& l) {
   };
   if (args.plan.pack_units > 0) {
     // Packing moves each element twice, out of order: worth about eight flops each.
-    const int64_t packed = (p.k * p.n + p.m * p.k) / args.plan.pack_units;
-    bind(l.emit<GemmArgs>(l.kernels.gemm.pack, args.plan.pack_units, 8 * packed + 1, args));
+    const int64_t moved = args.plan.pack_elements;
+    bind(l.emit<GemmArgs>(l.kernels.gemm.pack, args.plan.pack_units, 8 * moved / args.plan.pack_units + 1, args));
+    l.describe("pack", 0, 2 * moved * static_cast<int64_t>(size_of(out.dtype)));
   }
   auto& run = l.emit<GemmArgs>(l.kernels.gemm.run, args.plan.units, args.plan.unit_flops, args);
   bind(run);
+  l.describe(l.node().op->name, 2 * problem.batch * p.m * p.n * p.k);
   l.bind(run.c, epilogue.destination.id >= 0 ? epilogue.destination : l.out());
   if (epilogue.bias.id >= 0) l.bind(run.bias, epilogue.bias);
   l.attach_epilogue(run);

@@ -104,7 +104,8 @@ void lower_scatter_rows(Lowering& l) {
   args.m = l.in_spec(1).size();
   args.inner = out.shape[1];
   args.index64 = l.in_spec(1).dtype == DType::int64;
-  args.error = l.index_error();
+  args.error = l.index_error(args.inner == 1 ? join_text("a base of ", args.n, " elements")
+                                             : join_text("a base of ", args.n, " rows of ", args.inner, " elements"));
   scatter_plan(&args);
   int mode = 0;
   while (l.node().attr<std::string>(0) != kModes[mode]) ++mode;
@@ -257,6 +258,7 @@ const OpDef scatter_op = {.name = "scatter",
 
 const OpDef scatter_rows_op = {
     .name = "scatter_rows",
+    .known_as = "scatter",
     .inputs = {"base", "index", "updates"},
     .attrs = {{"mode", AttrKind::text, {}, true}, {"distinct", AttrKind::boolean, false}},
     .infer = infer_scatter_rows,

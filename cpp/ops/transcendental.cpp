@@ -84,11 +84,9 @@ const OpDef erfinv_op = unary("erfinv", Micro::erfinv, Promote::floating,
     }, "Inverse of erf; |x| <= 1.");
 const OpDef lgamma_op = unary("lgamma", Micro::lgamma, Promote::floating,
     [](GradientContext& c) { scaled(c, c.e("digamma", {c.x()})); }, "log |Gamma(x)|.");
-const OpDef digamma_op = [] {
-  OpDef op = unary("digamma", Micro::digamma, Promote::floating, nullptr, "The derivative of lgamma.");
-  op.no_gradient = "the trigamma function is not offered";
-  return op;
-}();
+const OpDef digamma_op = unary("digamma", Micro::digamma, Promote::floating,
+    [](GradientContext&) { fail("[digamma] has no gradient: the trigamma function is not offered"); },
+    "The derivative of lgamma.");
 const OpDef sigmoid_op = unary("sigmoid", Micro::sigmoid, Promote::floating,
     [](GradientContext& c) {
       Emitter& e = c.e;

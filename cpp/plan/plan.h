@@ -39,8 +39,9 @@ struct Instruction {
 // What profile and dump say of an instruction.
 struct InstructionInfo {
   std::string name;
-  int64_t cost = 0;   // units * unit_cost: about the flops
+  int64_t cost = 0;   // units * unit_cost: about the flops, or what moving data is worth in flops
   int64_t bytes = 0;  // that its operands hold
+  int64_t flops = 0;  // the cost, unless the lowering knows better
 };
 
 class Plan {

@@ -347,7 +347,7 @@ class Planner {
   void* add_instruction(TaskFn task, int64_t units, int64_t unit_cost, size_t args_bytes, std::string name) {
     void* args = keep_bytes(args_bytes);
     plan_->instructions_.push_back({task, args, units, 0});
-    plan_->infos_.push_back({std::move(name), units * unit_cost, 0});
+    plan_->infos_.push_back({std::move(name), units * unit_cost, 0, units * unit_cost});
     return args;
   }
 
@@ -495,8 +495,11 @@ class Planner::NodeLowering : public Lowering {
     p_.plan_->sub_plans_.push_back(std::make_unique<BodyPlan>(body, p_.threads_));
     return p_.plan_->sub_plans_.back().get();
   }
-  int32_t* index_error() override {
-    p_.plan_->index_checks_.push_back({std::make_unique<int32_t>(0), join_text("[", node().op->name, "] an index is out of range for an input of shape ", in_spec(0).shape)});
+  int32_t* index_error(const std::string& indexed) override {
+    const char* name = node().op->known_as ? node().op->known_as : node().op->name;
+    const std::string what = indexed.empty() ? join_text("an input of shape ", in_spec(0).shape) : indexed;
+    p_.plan_->index_checks_.push_back(
+        {std::make_unique<int32_t>(0), join_text("[", name, "] an index is out of range for ", what)});
     return p_.plan_->index_checks_.back().flag.get();
   }
   FusedEpilogue epilogue() const override {
@@ -515,6 +518,12 @@ class Planner::NodeLowering : public Lowering {
  protected:
   void* add_instruction(TaskFn task, int64_t units, int64_t unit_cost, size_t args_bytes) override {
     return p_.add_instruction(task, units, unit_cost, args_bytes, node().op->name);
+  }
+  void describe(const char* name, int64_t flops, int64_t bytes) override {
+    InstructionInfo& info = p_.plan_->infos_.back();
+    info.name = name;
+    info.flops = flops;
+    if (bytes >= 0) info.bytes = bytes;
   }
   void bind_pointer(void** field, Ref ref, bool writes) override { p_.use(p_.last_instruction(), field, ref, writes); }
   void* keep_bytes(size_t bytes) override { return p_.keep_bytes(bytes); }

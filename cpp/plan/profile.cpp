@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/error.h"
 #include "base/thread_pool.h"
 
 namespace falconet {
 
 std::vector<InstructionTime> profile_plan(Plan& plan, const void* const* inputs, void* const* outputs, int repeats) {
+  if (repeats < 1) fail("[profile] `repeats` is ", repeats, "; it must be at least 1");
   using Clock = std::chrono::steady_clock;
   const auto& instructions = plan.instructions();
   std::vector<std::vector<double>> times(instructions.size());
@@ -25,7 +27,7 @@ std::vector<InstructionTime> profile_plan(Plan& plan, const void* const* inputs,
     auto& t = times[i];
     std::nth_element(t.begin(), t.begin() + t.size() / 2, t.end());
     const InstructionInfo& info = plan.infos()[i];
-    result.push_back({info.name, t[t.size() / 2], info.cost, info.bytes, instructions[i].grain > 0});
+    result.push_back({info.name, t[t.size() / 2], info.flops, info.bytes, instructions[i].grain > 0});
   }
   return result;
 }

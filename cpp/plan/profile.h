@@ -11,7 +11,7 @@ namespace falconet {
 struct InstructionTime {
   std::string name;
   double median_ns;
-  int64_t cost, bytes;
+  int64_t flops, bytes;
   bool parallel;
 };
 

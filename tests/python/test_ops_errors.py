@@ -47,3 +47,35 @@ def test_missing_argument_is_named():
 def test_sparse_tensors_are_refused(call):
     with pytest.raises(ValueError, match="sparse"):
         call(np.int32([1, 2]))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, falconet.jit, lambda f: lambda x: falconet.grad(f)(x)])
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (
+            lambda x: falconet.ops.take(x, [0, 3], axis=0),
+            "[take] an index is out of range for an input of shape (3, 2)",
+        ),
+        (lambda x: x[[0, 3]], "[take] an index is out of range for an input of shape (3, 2)"),
+        (
+            lambda x: falconet.ops.take_along_axis(x, np.int32([[0, 2]]), axis=1),
+            "[take_along_axis] an index is out of range for an input of shape (3, 2)",
+        ),
+        (
+            lambda x: falconet.ops.scatter_update(x, [[0, 2]], [1.0]),
+            "[scatter] an index is out of range for a base of 6 elements",
+        ),
+        (
+            lambda x: falconet.ops.scatter_update(x, [[3]], [[1.0, 2.0]]),
+            "[scatter] an index is out of range for a base of 3 rows of 2 elements",
+        ),
+    ],
+)
+def test_indices_out_of_range_name_what_was_called(wrap, call, text):
+    def f(x):
+        return falconet.ops.sum(call(falconet.ops.convert_to_tensor(x)))
+
+    with pytest.raises(ValueError) as caught:
+        wrap(f)(np.ones((3, 2), "float32"))
+    assert str(caught.value) == text

@@ -113,6 +113,11 @@ def test_second_derivative(name):
     assert np.isfinite(reference(x))
 
 
+def test_digamma_says_that_it_has_no_gradient():
+    with pytest.raises(ValueError, match=r"\[digamma\] has no gradient: the trigamma function is not offered"):
+        falconet.grad(lambda x: falconet.ops.sum(falconet._core.ops.digamma(x)))(np.ones(3, "float32"))
+
+
 def test_no_gradient_through_stop_gradient():
     g = falconet.tracing.grad(lambda x: falconet.ops.sum(falconet.ops.stop_gradient(x) * x))(np.float32([2, 3]))
     np.testing.assert_array_equal(np.asarray(g), np.float32([2, 3]))

@@ -160,3 +160,21 @@ def test_targets_that_cannot_be_profiled(batch):
     model = keras.Sequential([keras.Input((24,)), keras.layers.Dense(3)])
     with pytest.raises(ValueError, match=r"call compile\(optimizer, loss\) before profile\(\)"):
         keras.profile(model, x, y)
+
+
+def test_native_repeats_must_be_positive():
+    with pytest.raises(ValueError, match=r"\[profile\] `repeats` is 0; it must be at least 1"):
+        Program(lambda x: x * 2).profile(np.ones(3, "float32"), repeats=0)
+
+
+def test_dump_shows_the_values_of_scalars(capsys):
+    assert "= constant(2.5)" in keras.dump(lambda x: x * 2.5, np.ones(3, "float32"))
+
+
+def test_packing_is_no_product(capsys):
+    # Rows that lie a multiple of 4096 bytes apart are packed before the product.
+    a, b = np.ones((64, 1024), "float32"), np.ones((64, 20000), "float32")
+    rows = keras.profile(lambda a, b: ops.matmul(ops.transpose(a), b), a, b, repeats=1)
+    assert [row["name"] for row in rows] == ["pack", "gemm"]
+    assert [row["flops"] for row in rows] == [0, 2 * 1024 * 64 * 20000]
+    assert rows[0]["bytes"] == 2 * a.nbytes

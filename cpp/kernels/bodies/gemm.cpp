@@ -53,6 +53,7 @@ void plan_panels(GemmPlan& plan, int threads) {
   plan.packs_b = !packs_a_first && q.trans_b && !q.prepacked_b && q.batch == 1 && row_parts > 1 && b_bytes <= B::kSharedBytes;
   if (plan.packs_b) {
     plan.pack_units = packed_b_units<T>(q.n);
+    plan.pack_elements = q.k * q.n;
     plan.scratch_bytes = b_bytes;
     return;
   }
@@ -61,6 +62,7 @@ void plan_panels(GemmPlan& plan, int threads) {
   }
   if (packs_a_first) {
     plan.pack_units = panels;
+    plan.pack_elements = q.m * q.k;
     plan.scratch_bytes += packed_a_bytes<T>(q);
   }
 }
@@ -91,6 +93,7 @@ GemmPlan make_plan(DType dtype, const GemmProblem& q, int threads) {
     plan.units = q.batch * ceil_div(q.m, plan.mc);
     if (!q.prepacked_b && !q.trans_b && q.ldb != 1 && q.k > 1) {
       plan.pack_units = q.batch;
+      plan.pack_elements = q.batch * q.k;
       plan.scratch_bytes = q.batch * q.k * sizeof(T);
     }
   } else if (is_stream) {
