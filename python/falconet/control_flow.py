@@ -154,12 +154,14 @@ def scan(
         init: the first carry.
         xs: a structure of arrays with equal first axes, or None with `length` given.
         length: number of steps.
-        unroll: True records the body once for each step instead of as a loop; a number is accepted and has no effect on
-            results.
+        unroll: how many steps a traced loop's body takes at once, >= 1: more plan, fewer runs of it. True: all of them,
+            so that there is no loop; False: 1. Results stay the same.
 
     Returns:
         The last carry, and the ys stacked along a new first axis.
     """
+    if not isinstance(unroll, int) or (not isinstance(unroll, bool) and unroll < 1):
+        raise ValueError(f"[scan] `unroll` is {unroll!r}; it must be a number of steps >= 1, or a bool.")
     leaves = [] if xs is None else tree.flatten(xs)
     if any(isinstance(x, KerasTensor) for x in (*tree.flatten(init), *leaves)):
         return _symbolically(lambda c, x: scan(f, c, x, length, reverse, unroll), (init, xs))
@@ -185,8 +187,14 @@ def scan(
             raise ValueError(f"[scan] f turns a carry of {_specs(carry)} into {_specs(after)}; it must stay alike.")
         return after, y
 
-    if not in_trace() or unroll is True or count == 0:
+    if not in_trace() or unroll is True or unroll >= count:
         return _scan_in_python(step, carry, leaves, count, reverse)
+    if unroll > 1:
+        return _scan_by_chunks(step, carry, leaves, count, reverse, int(unroll))
+    return _scan_in_plan(step, carry, leaves, count, reverse)
+
+
+def _scan_in_plan(step: Any, carry: Any, leaves: list[Any], count: int, reverse: bool) -> tuple[Any, Any]:
     flat = tree.flatten(carry)
 
     def on_leaves(*values: Any) -> Any:
@@ -208,6 +216,31 @@ def scan(
 class _Row:
     def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
         self.shape, self.dtype = shape, dtype
+
+
+def _scan_by_chunks(step: Any, carry: Any, leaves: list[Any], count: int, reverse: bool, size: int) -> tuple[Any, Any]:
+    """A loop over chunks of `size` steps; the rows that are left over, the last ones, are taken one by one."""
+    core, whole = _core.ops, count // size * size
+
+    def part(x: Any, start: int, stop: int) -> Any:
+        return core.slice(x, start=[start], stop=[stop], step=[1])
+
+    def rest(carry: Any) -> tuple[Any, Any]:
+        return _scan_in_python(step, carry, [part(x, whole, count) for x in leaves], count - whole, reverse)
+
+    ys_of_rest = None
+    if reverse and whole < count:
+        carry, ys_of_rest = rest(carry)
+    chunks = [core.reshape(part(x, 0, whole), shape=(whole // size, size, *x.shape[1:])) for x in leaves]
+    carry, ys = _scan_in_plan(
+        lambda carry, rows: _scan_in_python(step, carry, rows, size, reverse), carry, chunks, whole // size, reverse
+    )
+    ys = tree.map_structure(lambda y: core.reshape(y, shape=(whole, *y.shape[2:])), ys)
+    if not reverse and whole < count:
+        carry, ys_of_rest = rest(carry)
+    if whole < count:
+        ys = tree.map_structure(lambda y, more: core.concatenate([y, more], axis=0), ys, ys_of_rest)
+    return carry, ys
 
 
 def _scan_in_python(step: Any, carry: Any, leaves: list[Any], count: int, reverse: bool) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 import falconet
 from falconet import ops
+from falconet.tracing import Program, grad, jit
 
 X = np.float32([[1, 2, 3], [4, 5, 6]])
 
@@ -157,3 +158,38 @@ def test_custom_gradient():
 
     g = falconet.tracing.grad(lambda x: ops.sum(clipped(x)))(np.float32([-3, 0.25, 3]))
     np.testing.assert_array_equal(np.asarray(g), [-1, 0.5, 1])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("unroll", [False, 1, 2, 3, 7, 9, True])
+def test_scan_unrolled(unroll, reverse):
+    x = np.arange(14, dtype="float64").reshape(7, 2) / 10
+
+    def run(x, unroll):
+        def step(carry, row):
+            carry = {"a": carry["a"] * 0.9 + row, "n": carry["n"] + 1}
+            return carry, (carry["a"] * row, carry["n"])
+
+        carry, ys = ops.scan(step, {"a": ops.zeros((2,), "float64"), "n": 0}, x, reverse=reverse, unroll=unroll)
+        return carry["a"], carry["n"], *ys
+
+    wanted = run(x, 1)
+    for found, value in zip(jit(lambda x: run(x, unroll))(x), wanted, strict=True):
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(value))
+    gradient = grad(lambda x: ops.sum(run(x, unroll)[2]) + ops.sum(run(x, unroll)[0]))
+    np.testing.assert_allclose(np.asarray(jit(gradient)(x)), np.asarray(gradient(x)), rtol=1e-14)
+
+
+def test_scan_unrolled_has_fewer_steps():
+    def text(unroll):
+        return Program(lambda x: ops.scan(lambda c, row: (c + row, c), ops.zeros(()), x, unroll=unroll)[1]).text(
+            np.ones(6, "float32")
+        )
+
+    assert "length=6" in text(1) and "length=3" in text(2) and "scan" not in text(True)
+
+
+@pytest.mark.parametrize("unroll", [0, -2, 1.5, "2", None])
+def test_scan_refuses_to_unroll(unroll):
+    with pytest.raises(ValueError, match=r"\[scan\] `unroll` is .*; it must be a number of steps >= 1, or a bool"):
+        ops.scan(lambda c, x: (c, x), ops.zeros(()), np.ones(3, "float32"), unroll=unroll)

@@ -230,3 +230,12 @@ def test_streams_are_not_correlated():
     draws = np.stack([sample(random.normal((2000,), seed=generator)) for _ in range(20)])
     correlations = np.corrcoef(draws)[~np.eye(20, dtype=bool)]
     assert np.abs(correlations).max() < 5 / np.sqrt(2000)
+
+
+def test_keys_out_of_order_are_those_of_keras():
+    seeds = random.SeedGenerator(123456789)
+    keys = [np.asarray(seeds.next(ordered=False)).tolist() for _ in range(5)]
+    # From Keras 3.15.
+    assert keys == [[123456789, 0], [87643, 5387], [872733, 95987], [509197, 95110], [377765, 36706]]
+    assert np.asarray(seeds.next()).tolist() == [651622, 835620]
+    assert np.asarray(seeds.next()).tolist() == [651622, 835621]

@@ -62,9 +62,12 @@ class SeedGenerator:
         self.state = Variable(_words(start), dtype="uint32", trainable=False, name="seed_generator_state")
 
     def next(self, ordered: bool = True) -> Any:
-        """The next key (2,); `ordered` is accepted for Keras's sake: keys always come in order."""
+        """The next key (2,); the one after it is its successor, or where not `ordered` one that is far away.
+
+        Not ordered, a word w of the key is followed by (w + 1) * 5387 mod 933199, as in Keras.
+        """
         key = _core.as_tensor(self.state)
-        self.state.assign(core.add(key, _STEP))
+        self.state.assign(core.add(key, _STEP) if ordered else core.mod((key + 1) * 5387, 933199))
         return key
 
     def get_config(self) -> dict[str, Any]:
