@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from . import tree
 from ._core import Tensor
 
 
@@ -35,3 +36,19 @@ def set_mask(x: Any, mask: Any) -> None:
     """Attaches a mask to a tensor, for `get_mask` to find; what is no tensor is left as it is."""
     if hasattr(x, "shape"):
         x._keras_mask = mask
+
+
+def masks_of(values: Any) -> Any:
+    """Masks of a nested structure of tensors, in the same structure; None where no tensor has one."""
+    flat = [get_mask(x) for x in tree.flatten(values)]
+    if all(mask is None for mask in flat):
+        return None
+    return tree.pack_sequence_as(values, flat) if isinstance(values, (list, tuple, dict)) else flat[0]
+
+
+def set_masks(values: Any, masks: Any) -> None:
+    """Attach masks (same structure, or flat) to the tensors among `values` that have none yet."""
+    flat_masks = tree.flatten(masks) if isinstance(masks, (list, tuple, dict)) else [masks]
+    for x, mask in zip(tree.flatten(values), flat_masks, strict=False):
+        if mask is not None and get_mask(x) is None:
+            set_mask(x, mask)

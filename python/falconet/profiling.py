@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from falconet import _core
 from falconet.tracing import Program
 
 __all__ = ["dump", "profile"]
+
+# Of an instruction: name, nanoseconds, flops, bytes, whether threads may share it.
+_Measured = tuple[str, float, int, int, bool]
 
 _ceilings: dict[tuple[str, int], tuple[float, float]] = {}
 
@@ -108,7 +112,8 @@ def _model_step(caller: str, model: Any, args: tuple[Any, ...]) -> tuple[_Record
     training = len(args) > 1
     if training:
         model._require_compiled(caller)
-    data = as_arrays(*args, *[None] * (3 - len(args)), model.label)
+    x, y, sample_weight = (*args, None, None)[:3]
+    data = as_arrays(x, y, sample_weight, model.label)
     fitting.prepare(model, data, training=training)
     return (_Recorded(model._train_data), data) if training else (_Recorded(model._predict_data), data[:1])
 
@@ -122,7 +127,7 @@ def _variables_named(names: frozenset[str]) -> list[Any]:
     return [v for v in gc.get_objects() if issubclass(type(v), _core.VariableBase) and v._name in names]
 
 
-def _rows(measured: list[tuple[str, float, int, int, bool]]) -> list[dict[str, Any]]:
+def _rows(measured: list[_Measured]) -> list[dict[str, Any]]:
     flops_ceiling, bytes_ceiling = _machine_ceilings()
     # A clock tick bounds what can be told of an instruction that takes no time.
     total = max(sum(row[1] for row in measured), 1.0)
@@ -153,16 +158,19 @@ def _machine_ceilings() -> tuple[float, float]:
         square = np.ones((1024, 1024), "float32")
         # 64 MiB read and as many written: beyond the last cache of most machines.
         flat = np.ones(1 << 24, "float32")
-        _ceilings[key] = (_best_rate(_core.ops.matmul, 2, square, square), _best_rate(_core.ops.negative, 3, flat))
+        _ceilings[key] = (
+            _best_rate(_core.ops.matmul, lambda row: row[2], square, square),
+            _best_rate(_core.ops.negative, lambda row: row[3], flat),
+        )
     return _ceilings[key]
 
 
-def _best_rate(fn: Any, column: int, *args: Any) -> float:
-    """The most of a column per nanosecond that fn's largest instruction reaches in 8 runs: a ceiling is what the
-    machine does when others leave it alone."""
+def _best_rate(fn: Any, amount: Callable[[_Measured], int], *args: Any) -> float:
+    """The largest amount per nanosecond that fn's largest instruction reaches in 8 runs: a ceiling is what the machine
+    does when others leave it alone."""
     program = Program(fn)
-    runs = [max(program.profile(*args, repeats=1), key=lambda row: row[column]) for _ in range(8)]
-    return max(row[column] / max(row[1], 1.0) for row in runs)
+    runs = [max(program.profile(*args, repeats=1), key=amount) for _ in range(8)]
+    return max(amount(row) / max(row[1], 1.0) for row in runs)
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

@@ -195,8 +195,9 @@ for _function in _FUNCTIONS:
 
 def serialize(activation: Any) -> Any:
     """The name of one of these functions, the registered name of another, or the config of an object."""
-    if _NAMES.get(getattr(activation, "__name__", None)) is activation:
-        return activation.__name__
+    name = getattr(activation, "__name__", None)
+    if name is not None and _NAMES.get(name) is activation:
+        return name
     config = serialize_keras_object(activation)
     if config["class_name"] == "function" and ">" not in config["config"]:
         raise ValueError(
@@ -216,4 +217,9 @@ def get(identifier: Any) -> Any:
     return linear if identifier is None else resolve(identifier, _NAMES, "activation")
 
 
-__all__ = [*_NAMES, "serialize", "deserialize", "get"]
+__all__ = [
+    "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu", "hard_shrink", "hard_sigmoid", "hard_silu",
+    "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6",
+    "selu", "serialize", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus",
+    "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+]  # fmt: skip

@@ -19,7 +19,10 @@ _SLOW_TO_START = ("torch compile", "jax jit")
 
 
 def _op(name: str, ours: Callable[..., Any], numpys: Callable[..., Any], *arrays: Any, flops: float = 0.0) -> Workload:
-    contenders = {OURS: lambda: partial(ours, *arrays), "numpy": lambda: partial(numpys, *arrays)}
+    contenders: dict[str, Callable[[], Callable[[], Any]]] = {
+        OURS: lambda: partial(ours, *arrays),
+        "numpy": lambda: partial(numpys, *arrays),
+    }
     return Workload(name, contenders, flops=flops)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
+
 from falconet.callbacks.base import Callback, Logs
 from falconet.callbacks.monitor import Monitor
 
@@ -109,6 +111,6 @@ class CSVLogger(Callback):
 
 
 def _cell(value: Any) -> str:
-    if hasattr(value, "tolist") and getattr(value, "ndim", 0):
+    if isinstance(value, np.ndarray) and value.ndim:
         return f'"[{", ".join(map(str, value.tolist()))}]"'
     return str(value)

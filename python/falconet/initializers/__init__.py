@@ -91,12 +91,10 @@ def _from_array(value: Any) -> Any:
 
 
 __all__ = [
-    "Initializer",
-    "RandomInitializer",
-    *(cls.__name__ for cls in _CLASSES),
-    *("IdentityInitializer", "OrthogonalInitializer", "STFTInitializer"),
-    *("constant", "zeros", "ones", "identity", "stft", "orthogonal", "random_normal", "random_uniform"),
-    *("truncated_normal", "variance_scaling", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform"),
-    *("lecun_normal", "lecun_uniform", "serialize", "deserialize", "get"),
-]
-__all__ += ["compute_fans"]
+    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "IdentityInitializer",
+    "Initializer", "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer",
+    "RandomInitializer", "RandomNormal", "RandomUniform", "STFT", "STFTInitializer", "TruncatedNormal",
+    "VarianceScaling", "Zeros", "compute_fans", "constant", "deserialize", "get", "glorot_normal", "glorot_uniform",
+    "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal",
+    "random_uniform", "serialize", "stft", "truncated_normal", "variance_scaling", "zeros",
+]  # fmt: skip

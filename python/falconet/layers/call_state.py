@@ -1,13 +1,10 @@
-"""What surrounds a layer's call: the training flag handed down to inner layers, masks on tensors, and error messages
-that name the layer and what came."""
+"""What surrounds a layer's call: the training flag handed down to inner layers, and error messages that
+name the layer and what came."""
 
 from __future__ import annotations
 
 import threading
 from typing import Any
-
-from falconet import tree
-from falconet.masks import get_mask, set_mask
 
 
 class CallState(threading.local):
@@ -25,22 +22,6 @@ state = CallState()
 # Counts public attributes set on built layers, anywhere: compiled programs were traced with the old values, so they
 # compare.
 version = [0]
-
-
-def masks_of(values: Any) -> Any:
-    """Masks of a nested structure of tensors, in the same structure; None where no tensor has one."""
-    flat = [get_mask(x) for x in tree.flatten(values)]
-    if all(mask is None for mask in flat):
-        return None
-    return tree.pack_sequence_as(values, flat) if isinstance(values, (list, tuple, dict)) else flat[0]
-
-
-def set_masks(values: Any, masks: Any) -> None:
-    """Attach masks (same structure, or flat) to the tensors among `values` that have none yet."""
-    flat_masks = tree.flatten(masks) if isinstance(masks, (list, tuple, dict)) else [masks]
-    for x, mask in zip(tree.flatten(values), flat_masks, strict=False):
-        if mask is not None and get_mask(x) is None:
-            set_mask(x, mask)
 
 
 def describe(value: Any) -> str:

@@ -10,6 +10,7 @@ from falconet.layers.checks import positive_int, refuse
 from falconet.layers.input_spec import InputSpec
 from falconet.layers.layer import Layer
 from falconet.tracing import KerasTensor, in_trace, record_call
+from falconet.variables import Variable
 
 
 class InputLayer(Layer):
@@ -136,7 +137,7 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.bias = None
+        self.bias: Variable | None = None
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 

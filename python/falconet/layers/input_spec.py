@@ -82,9 +82,9 @@ def _problem(spec: InputSpec, shape: tuple[int | None, ...], dtype: str) -> str:
     rank = len(shape)
     if spec.allow_last_axis_squeeze and spec.shape is not None:
         # A column (n, 1) where (n,) is wanted, or the reverse, is adjusted later.
-        if rank == spec.ndim + 1 and shape[-1] == 1:
+        if rank == len(spec.shape) + 1 and shape[-1] == 1:
             shape, rank = shape[:-1], rank - 1
-        elif rank == spec.ndim - 1 and spec.shape[-1] == 1:
+        elif rank == len(spec.shape) - 1 and spec.shape[-1] == 1:
             shape, rank = (*shape, 1), rank + 1
     if spec.ndim is not None and rank != spec.ndim:
         hint = ""
@@ -103,8 +103,8 @@ def _problem(spec: InputSpec, shape: tuple[int | None, ...], dtype: str) -> str:
         if size is not None and -rank <= axis < rank and shape[axis] not in (size, None):
             return f"axis {axis} must have size {size}, got {shape[axis]}."
     if spec.shape is not None:
-        for wanted, got in zip(spec.shape, shape, strict=False):
-            if wanted is not None and got is not None and wanted != got:
+        for known, got in zip(spec.shape, shape, strict=False):
+            if known is not None and got is not None and known != got:
                 return f"it needs shape {_show(spec.shape)}."
     return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from falconet.layers.input_spec import check_input
 from falconet.layers.signature import signature_of
 from falconet.layers.stateful import Stateful
 from falconet.layers.tracking import Tracker
+from falconet.masks import get_mask, masks_of, set_mask, set_masks
 from falconet.naming import auto_name, current_path, name_scope
 from falconet.saving.configurable import Configurable
 from falconet.tracing import KerasTensor, abstract_call, record_call
@@ -69,6 +70,8 @@ class Layer(Stateful, Configurable):
     """
 
     _convert_input_args = True
+    _building: bool
+    _input_shape_arg: Any
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls, *args, **kwargs)
@@ -151,14 +154,20 @@ class Layer(Stateful, Configurable):
 
     # --- building ----------------------------------------------------------------------------------------------------
 
-    def build(self, input_shape: Any = None) -> None:
-        """Creates the weights. The default builds sub-layers by tracing `call` on inputs of the given shape(s), with
-        None for unknown sizes."""
-        self._check_initialized()
-        if any(not layer.built for layer in self._layers) and input_shape is not None:
-            inputs = tree.map_shape_structure(lambda s: KerasTensor(s, dtype=self.input_dtype), input_shape)
-            abstract_call(self.call, inputs)
-            self._clear_losses()
+    if TYPE_CHECKING:  # an override may take what it likes: (input_shape), or a shape for each argument of call()
+
+        def build(self, *args: Any, **kwargs: Any) -> None: ...
+
+    else:
+
+        def build(self, input_shape: Any = None) -> None:
+            """Creates the weights. The default builds sub-layers by tracing `call` on inputs of the given shape(s),
+            with None for unknown sizes."""
+            self._check_initialized()
+            if any(not layer.built for layer in self._layers) and input_shape is not None:
+                inputs = tree.map_shape_structure(lambda s: KerasTensor(s, dtype=self.input_dtype), input_shape)
+                abstract_call(self.call, inputs)
+                self._clear_losses()
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes the layer was built with."""
@@ -233,10 +242,10 @@ class Layer(Stateful, Configurable):
         if self.autocast:
             dtype = dtypes.standardize_dtype(value.dtype)
             if dtype != self.input_dtype and "float" in dtype:
-                mask = call_state.get_mask(value)
+                mask = get_mask(value)
                 value = ops.cast(value, self.input_dtype)
                 if mask is not None:
-                    call_state.set_mask(value, mask)
+                    set_mask(value, mask)
         return value
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -264,7 +273,7 @@ class Layer(Stateful, Configurable):
         elif "training" in kwargs and not signature.var_keyword:
             kwargs = {k: v for k, v in kwargs.items() if k != "training"}
         if "mask" in signature.names and arguments.get("mask") is None:
-            mask = call_state.masks_of(first)
+            mask = masks_of(first)
             if mask is not None and "mask" not in signature.positional[: len(args)]:
                 kwargs["mask"] = mask
         if outer_entry is None:
@@ -296,34 +305,34 @@ class Layer(Stateful, Configurable):
         arguments = signature_of(self.call).bind(args, kwargs)
         if not self.built:
             self._maybe_build(arguments)
-        masks = tree.map_structure(call_state.get_mask, args)
+        masks = tree.map_structure(get_mask, args)
 
         def run(args: Any, kwargs: Any, masks: Any) -> Any:
             for value, mask in zip(tree.flatten(args), tree.flatten(masks), strict=False):
                 if mask is not None:
-                    call_state.set_mask(value, mask)
+                    set_mask(value, mask)
             outputs = self._concrete_call(tuple(args), dict(kwargs))
-            return outputs, tree.map_structure(call_state.get_mask, outputs)
+            return outputs, tree.map_structure(get_mask, outputs)
 
         outputs, output_masks = abstract_call(run, args, kwargs, masks)
         self._clear_losses()  # they belonged to the scratch trace
         for output, mask in zip(tree.flatten(outputs), tree.flatten(output_masks), strict=False):
             if mask is not None:
-                call_state.set_mask(output, mask)
+                set_mask(output, mask)
         self._records.append(record_call(self, args, kwargs, outputs))
         return outputs
 
     def _propagate_masks(self, inputs: Any, mask: Any, outputs: Any) -> None:
         """Attaches the output masks: by `compute_mask`, or where the layer says so, the input's mask."""
         if mask is None:
-            mask = call_state.masks_of(inputs)
+            mask = masks_of(inputs)
         if mask is None and type(self).compute_mask is Layer.compute_mask:
             return
-        if not self.supports_masking or all(call_state.get_mask(x) is not None for x in tree.flatten(outputs)):
+        if not self.supports_masking or all(get_mask(x) is not None for x in tree.flatten(outputs)):
             return
         masks = self.compute_mask(inputs, mask)
         if masks is not None:
-            call_state.set_masks(outputs, masks)
+            set_masks(outputs, masks)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the output; by default the input's."""

@@ -8,6 +8,7 @@ from falconet import constraints, dtypes, initializers, ops, regularizers
 from falconet.layers.checks import refuse
 from falconet.layers.input_spec import InputSpec
 from falconet.layers.layer import Layer
+from falconet.variables import Variable
 
 
 def _axes(layer: Layer, axis: Any) -> Any:
@@ -61,8 +62,8 @@ class _ScaleAndShift(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
         self.beta_constraint = constraints.get(beta_constraint)
         self.gamma_constraint = constraints.get(gamma_constraint)
-        self.gamma = None
-        self.beta = None
+        self.gamma: Variable | None = None
+        self.beta: Variable | None = None
         self.supports_masking = True
 
     def _add_scale_and_shift(self, shape: tuple[int, ...]) -> None:

@@ -12,6 +12,9 @@ class Signature:
     """Parameter names of `fn` in order (without `self`), their defaults, and whether it takes *args and **kwargs."""
 
     __slots__ = ("names", "positional", "defaults", "var_positional", "var_keyword")
+    names: tuple[str, ...]
+    positional: tuple[str, ...]
+    defaults: dict[str, Any]
 
     def __init__(self, fn: Callable[..., Any], skip: int = 1) -> None:
         while hasattr(fn, "__wrapped__"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,10 @@ class Stateful:
     _path: str | None
     _trainable: bool
     _tracker: Tracker
+    if TYPE_CHECKING:
+
+        @property
+        def variable_dtype(self) -> str: ...
 
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) not in PLAIN and name not in _UNTRACKED:

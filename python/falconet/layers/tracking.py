@@ -69,8 +69,10 @@ class Tracker:
         return value
 
     def holds(self, value: Any) -> bool:
-        stores: Iterable[list[Any]] = (self.trainable, self.non_trainable, self.layers, self.metrics, self.seeds)
-        return any(item is value for store in stores for item in store)
+        return any(item is value for store in self._stores() for item in store)
+
+    def _stores(self) -> tuple[list[Any], ...]:
+        return self.trainable, self.non_trainable, self.layers, self.metrics, self.seeds
 
     def untrack(self, value: Any) -> None:
         """Forgets `value` (and what it holds)."""
@@ -81,7 +83,7 @@ class Tracker:
             for item in value.values():
                 self.untrack(item)
         else:
-            for store in (self.trainable, self.non_trainable, self.layers, self.metrics, self.seeds):
+            for store in self._stores():
                 store[:] = [item for item in store if item is not value]
 
 
@@ -104,7 +106,7 @@ class TrackedList(list):
     def extend(self, values: Iterable[Any]) -> None:
         super().extend(self._seen(v) for v in values)
 
-    def __iadd__(self, values: Iterable[Any]) -> TrackedList:  # type: ignore[override,misc]
+    def __iadd__(self, values: Iterable[Any]) -> TrackedList:  # type: ignore[misc]
         self.extend(values)
         return self
 

@@ -36,7 +36,7 @@ class TimeDistributed(Wrapper):
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         if len(input_shape) < 3:
             raise ValueError(
                 f"[{self.label}] needs an input of at least 3 axes (batch, time, ...), got {tuple(input_shape)}."

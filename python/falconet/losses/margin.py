@@ -88,7 +88,7 @@ def circle(
     same = ops.equal(labels, ops.transpose(others))
     different = ops.logical_not(same)
     if remove_diagonal:
-        same = ops.logical_and(same, ops.logical_not(ops.eye(*same.shape, dtype="bool")))
+        same = ops.logical_and(same, ops.logical_not(ops.eye(same.shape[0], same.shape[1], dtype="bool")))
     pull = -gamma * (margin + distance) * (margin - distance)
     push = gamma * ops.maximum(1 + margin - distance, 0.0) * (1 - margin - distance)
     never = ops.full_like(distance, float("-inf"))

@@ -55,7 +55,7 @@ class _Matrix(Metric):
         weight = ops.convert_to_tensor(1 if sample_weight is None else sample_weight, dtype=self.dtype)
         weight = ops.reshape(weight, (-1,)) if len(weight.shape) > 1 else weight
         weight = ops.broadcast_to(weight, y_true.shape)
-        valid = None
+        valid: Any = None
         for y in (y_true, y_pred):
             inside = ops.logical_and(y >= 0, y < self.num_classes)
             valid = inside if valid is None else ops.logical_and(valid, inside)

@@ -43,7 +43,10 @@ class RootMeanSquaredError(Mean):
     def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name, dtype)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    # A mean of what it makes of pairs, not of values.
+    def update_state(  # type: ignore[override]
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
         y_true, y_pred = as_pair(y_true, ops.convert_to_tensor(y_pred, dtype=self.dtype))
         super().update_state(ops.square(y_pred - y_true), sample_weight)
 

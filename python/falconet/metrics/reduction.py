@@ -94,7 +94,10 @@ class MeanMetricWrapper(Mean):
         """The function averaged."""
         return self._fn_given
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    # A mean of what fn makes of pairs, not of values.
+    def update_state(  # type: ignore[override]
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
         mask = get_mask(y_pred)
         values = self.fn(y_true, y_pred, **self._arguments)
         super().update_state(values, apply_mask(sample_weight, mask, self.dtype, "sum"))

@@ -116,7 +116,7 @@ class Graph:
         for output in self.outputs:
             if not isinstance(output, KerasTensor):
                 raise ValueError(f'[Model "{self.name}"] `outputs` must be symbolic tensors, got {output!r}.')
-            stack: list[tuple[Call | None, Any]] = []
+            stack: list[tuple[Call, Any]] = []
             root = self._call_of(output)
             if root is None or id(root) in done:
                 continue
@@ -150,11 +150,11 @@ class Graph:
                 if found is not None:
                     depth[id(found)] = max(d + 1, depth.get(id(found), 0))
         for tensor in self.inputs:  # inputs that no output needs
-            call = self._call_of(tensor)
-            if call is not None and call.operation not in of_operation:
-                of_operation[call.operation] = depth[id(call)] = 0
-                first_seen[call.operation] = -1
-                order.append(call)
+            unused = self._call_of(tensor)
+            if unused is not None and unused.operation not in of_operation:
+                of_operation[unused.operation] = depth[id(unused)] = 0
+                first_seen[unused.operation] = -1
+                order.append(unused)
         self.operations = sorted(of_operation, key=lambda op: (-of_operation[op], first_seen[op]))
         by_depth: dict[int, list[Call]] = {}
         for call in reversed(order):

@@ -85,7 +85,7 @@ class Outputs:
             raise ValueError(
                 f"[compile] `{what}` has a key {unknown[0]!r}; the model's outputs are {known or 'not named'}."
             )
-        return [given.get(name) for name in names]
+        return [None if name is None else given.get(name) for name in names]
 
     def align(self, values: Any, what: str, used: list[bool] | None = None) -> list[Any]:
         """Targets or weights, one per output: matched by structure, by name, or by position; where fewer come than

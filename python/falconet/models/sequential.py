@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from falconet import tree
-from falconet.layers.call_state import masks_of
 from falconet.layers.core import InputLayer
 from falconet.layers.layer import Layer
 from falconet.layers.signature import signature_of
+from falconet.masks import masks_of
 from falconet.models.graph import Graph
 from falconet.models.model import Model
 from falconet.naming import name_scope
@@ -136,9 +136,10 @@ class Sequential(Model):
     def _maybe_build(self, arguments: dict[str, Any]) -> None:
         if self._graph is None:
             x = arguments.get("inputs")
-            if getattr(x, "shape", None) is not None:
+            shape = getattr(x, "shape", None)
+            if shape is not None:
                 # The batch size of a first call says nothing about later ones.
-                self.build((None, *x.shape[1:]))
+                self.build((None, *shape[1:]))
             self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

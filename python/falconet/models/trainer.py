@@ -43,14 +43,17 @@ class Trainer:
         self._jit_compile: Any = "auto"
         self.steps_per_execution = 1
         self._initial_epoch: int | None = None
-        state = {"_compile_loss": None, "_compile_metrics": None, "_loss_tracker": None, "_compile_config": None}
-        for name, value in {
-            **state,
+        state: dict[str, Any] = {
+            "_compile_loss": None,
+            "_compile_metrics": None,
+            "_loss_tracker": None,
+            "_compile_config": None,
             "_programs": {},
             "_prepared": {},
             "_predict_one": None,
             "_predict_version": -1,
-        }.items():
+        }
+        for name, value in state.items():
             object.__setattr__(self, name, value)  # none of it is state of the layer
 
     # --- compile -----------------------------------------------------------------------------------------------------

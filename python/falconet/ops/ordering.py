@@ -25,7 +25,7 @@ argsort = core.argsort
 
 def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
     """Indices that put the kth smallest at place kth, the smaller ones before and the larger ones after it."""
-    return argsort(x, axis)
+    return argsort(x, axis)  # type: ignore[arg-type]  # None: x seen flat
 
 
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
@@ -88,13 +88,16 @@ def unique(
     x = tensor(x)
     if 0 in x.shape:
         raise ValueError(f"[unique] x has shape {tuple(x.shape)}; it needs at least one element.")
-    values, index, inverse, counts = (_unique_elements if axis is None else _unique_slices)(x, axis, size, fill_value)
+    if axis is None:
+        values, index, inverse, counts = _unique_elements(x, size, fill_value)
+    else:
+        values, index, inverse, counts = _unique_slices(x, axis, size, fill_value)
     asked = ((True, values), (return_index, index), (return_inverse, inverse), (return_counts, counts))
     found = tuple(result for wanted, result in asked if wanted)
     return found[0] if len(found) == 1 else found
 
 
-def _unique_elements(x: Any, axis: None, size: int | None, fill_value: Any) -> tuple[Any, Any, Any, Any]:
+def _unique_elements(x: Any, size: int | None, fill_value: Any) -> tuple[Any, Any, Any, Any]:
     values, index, inverse, counts, known = core.unique_with_size(x, size=size, fill_value=fill_value)
     if size is None:
         known = number_of("unique", known)
@@ -188,9 +191,8 @@ def _quantile(op: str, x: Any, q: Any, axis: Any, method: str, keepdims: bool, s
         else:
             value = core.cast(tensor(low, work) * (1 - fraction) + tensor(high, work) * fraction, dtype=kind)
         found.append(core.where(void, math.nan, value))
-    kept = [1 if a in axes else None for a in range(rank)]
     rest = iter(ordered.shape[:-1])
-    kept = [next(rest) if n is None else n for n in kept]
+    kept = [1 if a in axes else next(rest) for a in range(rank)]
     sizes = tuple(kept) if keepdims else tuple(ordered.shape[:-1])
     found = [core.reshape(v, shape=(1, *sizes)) for v in found]
     return core.reshape(concatenate(found), shape=(*q_shape, *sizes))

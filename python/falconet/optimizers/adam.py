@@ -12,7 +12,7 @@ from .optimizer import Optimizer
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .arguments import Common
+    from .arguments import Common, WithoutDecay
 
 
 class _Moments(Optimizer):
@@ -106,12 +106,11 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **kwargs: Unpack[Common],
+        **kwargs: Unpack[WithoutDecay],
     ) -> None:
         if weight_decay is None:
             raise ValueError("[AdamW] `weight_decay` is None; it must be a number. Without weight decay use Adam.")
-        kwargs["weight_decay"] = weight_decay
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **kwargs)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs)
 
 
 class Adamax(_Moments):

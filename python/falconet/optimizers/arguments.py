@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TypedDict
 
 
-class Common(TypedDict, total=False):
-    """Keyword arguments that every optimizer hands on to `Optimizer`."""
+class WithoutDecay(TypedDict, total=False):
+    """Those of an optimizer that has a `weight_decay` of its own."""
 
-    weight_decay: float | None
     clipnorm: float | None
     clipvalue: float | None
     global_clipnorm: float | None
@@ -18,3 +17,9 @@ class Common(TypedDict, total=False):
     loss_scale_factor: float | None
     gradient_accumulation_steps: int | None
     name: str | None
+
+
+class Common(WithoutDecay, total=False):
+    """Keyword arguments that every optimizer hands on to `Optimizer`."""
+
+    weight_decay: float | None

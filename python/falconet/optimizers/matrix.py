@@ -14,7 +14,7 @@ from .optimizer import Optimizer
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .arguments import Common
+    from .arguments import Common, WithoutDecay
 
 
 def _rms(x: Any) -> Any:
@@ -127,10 +127,9 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
-        **kwargs: Unpack[Common],
+        **kwargs: Unpack[WithoutDecay],
     ) -> None:
-        kwargs["weight_decay"] = weight_decay
-        super().__init__(learning_rate, **kwargs)
+        super().__init__(learning_rate, weight_decay=weight_decay, **kwargs)
         self.adam_beta_1 = adam_beta_1
         self.adam_beta_2 = adam_beta_2
         self.adam_weight_decay = adam_weight_decay

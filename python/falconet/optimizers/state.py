@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import initializers, ops
 from ..config import floatx
@@ -15,6 +15,9 @@ from ..saving.serialization import serialize_keras_object
 from ..variables import Variable
 from .schedules import LearningRateSchedule
 from .streams import Stream, make_streams
+
+if TYPE_CHECKING:
+    from .optimizer import Optimizer
 
 # The base's own slots, by the attribute that lists them.
 AVERAGES, ACCUMULATORS = "_model_variables_moving_average", "_accumulated_gradients"
@@ -40,7 +43,7 @@ def _then_stream(build: Callable[..., None]) -> Callable[..., None]:
         if self._build_depth == 0 and self.built and self._streams is None:
             for value in list(self.__dict__.values()):
                 self._own(value)
-            self._streams = make_streams(self)
+            self._streams = make_streams(cast("Optimizer", self))
 
     return build_and_stream
 

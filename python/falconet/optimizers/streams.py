@@ -8,6 +8,7 @@ by one at any time.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -142,7 +143,7 @@ def is_elementwise(optimizer: Optimizer, slots: dict[str, list[Any]]) -> bool:
                 return False
             # In the recording of a variable without axes its elements would pass for scalars.
             recorded: list[tuple[int, ...]] = [shape for shape in shapes if shape]
-            if not tracing.is_elementwise(lambda shape, made=made: _try(optimizer, slots, made[shape]), recorded):
+            if not tracing.is_elementwise(partial(_try_on, optimizer, slots, made), recorded):
                 return False
         except Exception:
             # A rule that cannot be run on stand-ins (it asks for a name, or keeps slots elsewhere) is not elementwise.
@@ -165,6 +166,10 @@ def _stand_in(shape: tuple[int, ...], dtype: str, start: int) -> _StandIn:
     variable = _StandIn(initializer=ops.convert_to_tensor(values.reshape(shape), dtype=dtype))
     variable._is_nameless = True
     return variable
+
+
+def _try_on(optimizer: Optimizer, slots: dict[str, list[Any]], made: dict[Any, list[Any]], shape: Any) -> None:
+    _try(optimizer, slots, made[shape])
 
 
 def _try(optimizer: Optimizer, slots: dict[str, list[Any]], stand_ins: list[Any]) -> None:

@@ -6,7 +6,7 @@ class is one of Falconet's own, was registered, or was passed in `custom_objects
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import local
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
@@ -167,7 +167,7 @@ def _read_tensor(inner: dict[str, Any]) -> Any:
     return ops.convert_to_tensor(inner["value"], dtype=inner["dtype"])
 
 
-_VALUES = {
+_VALUES: dict[str, Callable[[Any], Any]] = {
     "__numpy__": _read_array,
     "__tensor__": _read_tensor,
     "__bytes__": lambda inner: inner["value"].encode("utf-8"),
