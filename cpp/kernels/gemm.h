@@ -6,6 +6,10 @@
 // every M: where N == 1 and A is not transposed, k is dealt to kDotLanes interleaved chains (chain j takes k = j mod
 // kDotLanes), added at the end in the fixed tree (j, j + kDotLanes/2), (j, j + kDotLanes/4), ...
 // and only then to the old C.
+//
+// A second exception, chosen by the problem alone too (gemm_splits): where A is transposed, so that k runs over the rows
+// of a batch, and C is small, k is cut into equal parts, each a chain, added in the fixed tree of halves and only then
+// to the old C. So the threads keep to their rows where a weight's gradient is made.
 // Then bias[n] is added, then max(x, 0) taken: the same bits as separate operations.
 #pragma once
 
@@ -27,6 +31,15 @@ struct GemmProblem {
   int64_t batch = 1;
 };
 
+// Parts of k that are summed apart.
+inline int64_t gemm_splits(const GemmProblem& q) {
+  constexpr int64_t kLeastSteps = 256, kMostElements = 64 << 10;  // of a part; of the parts' results together
+  if (!q.trans_a || q.trans_b || q.batch != 1) return 1;
+  int64_t splits = 8;
+  while (splits > 1 && (q.k % splits != 0 || q.k / splits < kLeastSteps || splits * q.m * q.n > kMostElements)) splits /= 2;
+  return splits;
+}
+
 // How a problem is run: made once, at plan time. Depends on the problem, the ISA's table and the threads; only speed does.
 struct GemmPlan {
   GemmProblem problem;
@@ -39,6 +52,8 @@ struct GemmPlan {
   int64_t units = 0;            // units of `run`
   int64_t scratch_bytes = 0;    // 64-byte aligned scratch shared by pack and run
   int64_t unit_flops = 0;       // for the executor's choice of grain
+  int64_t splits = 1;           // above 1: `pack` makes the products of the parts of k, `run` adds them up
+  int64_t part_units = 0, part_scratch_bytes = 0;  // of the parts' own products
 };
 
 // Called by `run` for each finished block of C while it is hot: rows [row, row + rows), columns [col, col + cols) of

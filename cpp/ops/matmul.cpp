@@ -170,7 +170,10 @@ void lower_gemm(Lowering& l) {
     }
     if (scratch.id >= 0) l.bind(bound.scratch, scratch);
   };
-  if (args.plan.pack_units > 0) {
+  const int64_t flops = 2 * problem.batch * p.m * p.n * p.k;
+  if (args.plan.splits > 1) {
+    bind(l.emit<GemmArgs>(l.kernels.gemm.pack, args.plan.pack_units, flops / args.plan.pack_units, args));
+  } else if (args.plan.pack_units > 0) {
     // Packing moves each element twice, out of order: worth about eight flops each.
     const int64_t moved = args.plan.pack_elements;
     bind(l.emit<GemmArgs>(l.kernels.gemm.pack, args.plan.pack_units, 8 * moved / args.plan.pack_units + 1, args));
@@ -178,7 +181,11 @@ void lower_gemm(Lowering& l) {
   }
   auto& run = l.emit<GemmArgs>(l.kernels.gemm.run, args.plan.units, args.plan.unit_flops, args);
   bind(run);
-  l.describe(l.node().op->name, 2 * problem.batch * p.m * p.n * p.k);
+  if (args.plan.splits > 1) {
+    l.describe("add parts", args.plan.splits * p.m * p.n);
+  } else {
+    l.describe(l.node().op->name, flops);
+  }
   l.bind(run.c, epilogue.destination.id >= 0 ? epilogue.destination : l.out());
   if (epilogue.bias.id >= 0) l.bind(run.bias, epilogue.bias);
   l.attach_epilogue(run);

@@ -68,8 +68,73 @@ void plan_panels(GemmPlan& plan, int threads) {
 }
 
 template <class T>
+void run_typed(const GemmArgs& args, int64_t begin, int64_t end) {
+  if (args.plan.splits > 1) return run_split<T>(args, begin, end);
+  switch (args.plan.path) {
+    case kDotPath:
+      return run_dot<T>(args, begin, end);
+    case kStreamPath:
+      return run_stream<T>(args, begin, end);
+    case kDirectPath:
+      return run_direct<T>(args, begin, end);
+    default:
+      return run_panels<T>(args, begin, end);
+  }
+}
+
+template <class T>
+GemmPlan make_plan(DType dtype, const GemmProblem& q, int threads);
+
+// k in parts: a batch of products, and then their sum.
+template <class T>
+GemmPlan split_plan(DType dtype, const GemmProblem& q, int threads, int64_t splits) {
+  GemmProblem part = q;
+  part.k = q.k / splits;
+  part.ldc = q.n;
+  part.batch = splits;
+  GemmPlan plan = make_plan<T>(dtype, part, threads);
+  plan.splits = splits;
+  plan.problem.ldc = q.ldc;
+  plan.pack_units = plan.part_units = plan.units;
+  plan.part_scratch_bytes = plan.scratch_bytes;
+  plan.scratch_bytes += round_up(splits * q.m * q.n * sizeof(T), 64);
+  plan.units = parts_of<T>(q.m, splits * q.n * sizeof(T) * Blocking<T>::kFlopsPerByte, threads);
+  plan.unit_flops = ceil_div(splits * q.m * q.n, plan.units);
+  return plan;
+}
+
+// The parts' products, into the front of the scratch.
+template <class T>
+void run_parts(const GemmArgs& args, int64_t begin, int64_t end) {
+  GemmArgs part = args;
+  const GemmProblem& q = args.plan.problem;
+  const int64_t splits = args.plan.splits, product_bytes = round_up(splits * q.m * q.n * sizeof(T), 64);
+  part.plan.splits = 1;
+  part.plan.pack_units = 0;
+  part.plan.units = args.plan.part_units;
+  part.plan.scratch_bytes = args.plan.part_scratch_bytes;
+  part.plan.problem.ldc = q.n;
+  part.c = args.scratch;
+  part.scratch = static_cast<char*>(args.scratch) + product_bytes;
+  part.bias = nullptr;
+  part.relu = part.accumulate = false;
+  part.epilogue = nullptr;
+  int64_t offsets[3][8];
+  for (int64_t s = 0; s < splits; ++s) {
+    offsets[0][s] = s * q.k * q.lda;
+    offsets[1][s] = s * q.k * q.ldb;
+    offsets[2][s] = s * q.m * q.n;
+  }
+  part.a_offset = offsets[0];
+  part.b_offset = offsets[1];
+  part.c_offset = offsets[2];
+  run_typed<T>(part, begin, end);
+}
+
+template <class T>
 GemmPlan make_plan(DType dtype, const GemmProblem& q, int threads) {
   using B = Blocking<T>;
+  if (const int64_t splits = gemm_splits(q); splits > 1) return split_plan<T>(dtype, q, threads, splits);
   GemmPlan plan;
   plan.problem = q;
   plan.dtype = dtype;
@@ -116,20 +181,6 @@ GemmPlan plan(DType dtype, const GemmProblem& problem, int threads) {
                                  : make_plan<float>(dtype, problem, threads);
 }
 
-template <class T>
-void run_typed(const GemmArgs& args, int64_t begin, int64_t end) {
-  switch (args.plan.path) {
-    case kDotPath:
-      return run_dot<T>(args, begin, end);
-    case kStreamPath:
-      return run_stream<T>(args, begin, end);
-    case kDirectPath:
-      return run_direct<T>(args, begin, end);
-    default:
-      return run_panels<T>(args, begin, end);
-  }
-}
-
 void run(const void* untyped, int64_t begin, int64_t end) {
   const GemmArgs& args = *static_cast<const GemmArgs*>(untyped);
   if (args.plan.dtype == DType::float64) {
@@ -150,7 +201,9 @@ void pack_b(const void* untyped, int64_t begin, int64_t end) {
 
 template <class T>
 void pack_typed(const GemmArgs& args, int64_t begin, int64_t end) {
-  if (args.plan.path == kDotPath) {
+  if (args.plan.splits > 1) {
+    run_parts<T>(args, begin, end);
+  } else if (args.plan.path == kDotPath) {
     pack_dot<T>(args, begin, end);
   } else if (args.plan.packs_b) {
     const GemmProblem& q = args.plan.problem;

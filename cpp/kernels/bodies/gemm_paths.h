@@ -105,6 +105,8 @@ void run_stream(const GemmArgs& args, int64_t begin, int64_t end);
 template <class T>
 void run_direct(const GemmArgs& args, int64_t begin, int64_t end);
 template <class T>
+void run_split(const GemmArgs& args, int64_t begin, int64_t end);
+template <class T>
 void run_panels(const GemmArgs& args, int64_t begin, int64_t end);
 template <class T>
 void pack_a_panels(const GemmArgs& args, int64_t begin, int64_t end);
