@@ -45,4 +45,5 @@ PYBIND11_MODULE(_core, m) {
   bindings::bind_ops(m);
   bindings::bind_trace(m);
   bindings::bind_program(m);
+  bindings::bind_format(m);
 }

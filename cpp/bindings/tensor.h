@@ -117,5 +117,6 @@ void bind_tensor(py::module_& m);
 void bind_ops(py::module_& m);
 void bind_trace(py::module_& m);
 void bind_program(py::module_& m);
+void bind_format(py::module_& m);
 
 }  // namespace falconet::bindings

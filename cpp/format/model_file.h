@@ -38,6 +38,10 @@ struct Signature {
   std::vector<Port> inputs, outputs;
   std::shared_ptr<const BatchGraph> graph;  // its inputs and outputs are the ports, in order
   TestVector test;                          // of "predict": rows > 0
+
+  // The graph for n rows, whose outputs are found to be what the ports say; throws as BatchGraph::at does. Use this rather
+  // than graph->at() for what was read from a file.
+  std::unique_ptr<Graph> at(int64_t n, const std::vector<std::shared_ptr<VariableState>>& states, const GraphLimits& limits = {}) const;
 };
 
 struct Model {
@@ -56,11 +60,11 @@ struct Model {
 
 struct ReadOptions {
   bool verify_checksum = true;
-  GraphLimits limits = {};
 };
 
 // Throws ValueError for anything but a well-formed file; nothing in it is trusted. Variables and constants share the
-// file's mapped memory. Allocates at most a quarter of the file's size and 1 MiB.
+// file's mapped memory. Allocates at most 1.25 times the file's size and 1 MiB, in time linear in it. Shapes inside the
+// graphs are found, and refused where they do not fit, by Signature::at.
 Model read_model(const std::string& path, const ReadOptions& options = {});
 // The same from memory, which `owner` keeps alive. `data` is copied where it is not aligned to 64 bytes.
 Model read_model(const void* data, size_t bytes, std::shared_ptr<void> owner, const ReadOptions& options = {});
@@ -69,8 +73,9 @@ Model read_model(const void* data, size_t bytes, std::shared_ptr<void> owner, co
 void write_model(const std::string& path, const Model& model);
 std::string model_to_bytes(const Model& model);
 
-// How far outputs may lie from a test vector's on another machine: see docs/model_file.md. Empty where they agree, else
-// what differs, in words.
+// How far an output may lie from a test vector's on another machine, as a share of its largest element. 0 for integers.
+double test_tolerance(DType dtype);
+// Empty where outputs agree with a test vector's to within that, else what differs, in words.
 std::string compare_with_test(const TestVector& test, const std::vector<Array>& outputs);
 
 }  // namespace falconet

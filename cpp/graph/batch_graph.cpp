@@ -1,5 +1,6 @@
 #include "graph/batch_graph.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "graph/check_node.h"
@@ -49,6 +50,21 @@ Attr attr_at(const BatchAttr& attr, int64_t n, const std::vector<std::shared_ptr
     }
   };
   return std::visit(Visit{n, variables, limits}, attr);
+}
+
+// What is left for the bodies of a node.
+GraphLimits limits_inside(const BatchNode& node, int64_t n, const GraphLimits& limits) {
+  const int which = node.op->steps_attr;
+  if (which < 0) return limits;
+  const Affine* steps = which < static_cast<int>(node.attrs.size()) ? std::get_if<Affine>(&node.attrs[which]) : nullptr;
+  const int64_t count = steps ? steps->at(n) : -1;
+  if (count < 0 || count > limits.loop_steps) {
+    fail("[", node.op->name, "] `", node.op->attrs[which].name, "` is ", count, "; a saved loop needs a bound, and runs at most ",
+         limits.loop_steps, " steps, those of loops around it multiplied");
+  }
+  GraphLimits inside = limits;
+  inside.loop_steps /= std::max<int64_t>(count, 1);
+  return inside;
 }
 
 }  // namespace
@@ -104,12 +120,14 @@ std::unique_ptr<Graph> BatchGraph::at(int64_t n, const std::vector<std::shared_p
   };
   for (const BatchNode& node : nodes) {
     if (node.op == input) {
-      const Spec spec = node.spec.at(n);
+      const Spec spec = node.leaf->spec.at(n);
       check_size(spec, "input", limits.value_bytes);
       map.push_back(graph->add_input(spec));
     } else if (node.op == constant) {
-      map.push_back(node.constant.buffer ? graph->add_constant(node.constant)
-                                         : graph->add_scalar(node.spec.dtype, static_cast<double>(node.scalar.at(n))));
+      const BatchLeaf& leaf = *node.leaf;
+      map.push_back(leaf.array.buffer
+                        ? graph->add_constant(leaf.array)
+                        : graph->add_scalar(leaf.spec.dtype, static_cast<double>(leaf.scalar.at(n))));
     } else if (node.op == variable) {
       map.push_back(graph->read(variable_of(node.variable)));
     } else {
@@ -121,9 +139,10 @@ std::unique_ptr<Graph> BatchGraph::at(int64_t n, const std::vector<std::shared_p
         inputs.push_back(mapped(v, node.op->name));
         specs.push_back(graph->spec(inputs.back()));
       }
+      const GraphLimits inside = limits_inside(node, n, limits);
       Attrs attrs;
       attrs.reserve(node.attrs.size());
-      for (const BatchAttr& a : node.attrs) attrs.push_back(attr_at(a, n, variables, limits));
+      for (const BatchAttr& a : node.attrs) attrs.push_back(attr_at(a, n, variables, inside));
       check_node(*node.op, attrs, specs);
       const ValueId first = graph->add(*node.op, std::move(attrs), std::move(inputs));
       const int made = graph->producer(first).num_outputs;

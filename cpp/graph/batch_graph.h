@@ -33,21 +33,28 @@ using AffineInts = std::vector<Affine>;
 using BatchAttr = std::variant<std::monostate, bool, Affine, double, std::string, AffineInts, DType,
                                std::shared_ptr<const BatchGraph>>;
 
+// What only inputs and constants have.
+struct BatchLeaf {
+  BatchSpec spec;   // of an input; of a constant without `array`, which has shape () and is `scalar`
+  Array array;      // of a constant that is the same at every batch size
+  Affine scalar;
+};
+
 struct BatchNode {
   const OpDef* op = nullptr;
   std::vector<BatchAttr> attrs;
   std::vector<ValueId> inputs;  // values count up over the nodes, `num_outputs` a node
   int num_outputs = 1;
-  BatchSpec spec;               // of an `input`
-  Array constant;               // of a `constant` that is the same at every batch size
-  Affine scalar;                // of a `constant` without `constant` memory: one number of shape () and of spec.dtype
   int variable = -1;            // of a `variable`: which
+  std::shared_ptr<const BatchLeaf> leaf;
 };
 
 // What instantiating may ask for: shape rules run on whatever a file says.
 struct GraphLimits {
   // Bytes of any one value. Larger ones are a ValueError, before anything is allocated.
   int64_t value_bytes = int64_t{4} << 30;
+  // Steps of any loop, times those of the loops around it. A loop without a bound is a ValueError.
+  int64_t loop_steps = int64_t{1} << 24;
 };
 
 class BatchGraph {

@@ -79,9 +79,9 @@ class Fitter {
     made.num_outputs = n.num_outputs;
     for (ValueId v : n.inputs) made.inputs.push_back(map_[v]);
     if (n.op == input) {
-      made.spec = spec(i);
+      made.leaf = std::make_shared<BatchLeaf>(BatchLeaf{spec(i), {}, {}});
     } else if (n.constant.buffer) {
-      constant(i, made);
+      made.leaf = constant(i);
     } else if (n.variable) {
       made.variable = index_of(variables_, n.variable);
     } else {
@@ -128,7 +128,8 @@ class Fitter {
   }
 
   // Equal, or a number that counts rows (a mean's divisor).
-  void constant(int i, BatchNode& made) const {
+  std::shared_ptr<const BatchLeaf> constant(int i) const {
+    auto made = std::make_shared<BatchLeaf>();
     const Array& first = node(0, i).constant;
     bool equal = true, numbers = first.spec.shape.rank() == 0;
     Sample s{};
@@ -141,14 +142,14 @@ class Fitter {
       numbers = value >= -0x1p53 && value <= 0x1p53 && value == static_cast<double>(static_cast<int64_t>(value));
       if (numbers) s.value[g] = static_cast<int64_t>(value);
     }
+    made->spec.dtype = first.spec.dtype;
     if (equal) {
-      made.constant = first;
-    } else if (numbers && fits(s, made.scalar)) {
-      made.spec.dtype = first.spec.dtype;
-    } else {
+      made->array = first;
+    } else if (!numbers || !fits(s, made->scalar)) {
       fail("[batch] a constant of ", first.spec, " differs between batch sizes; only a single integer may, by a fixed number "
            "for each row. Use ops (ops.arange, ops.shape) rather than NumPy for what depends on the batch size");
     }
+    return made;
   }
 
   BatchAttr attr(int i, int a) const {

@@ -1,5 +1,7 @@
 #include "graph/graph.h"
 
+#include "graph/check_node.h"
+
 namespace falconet {
 
 const char* InferContext::op_name() const { return op_.name; }
@@ -26,6 +28,7 @@ ValueId Graph::add(const OpDef& op, Attrs attrs, std::vector<ValueId> inputs) {
   for (size_t i = attrs.size(); i < op.attrs.size(); ++i) attrs.push_back(op.attrs[i].fallback);
   InferContext infer(op, attrs, specs);
   op.infer(infer);
+  for (const Spec& made : infer.out()) check_size(made, op.name, kMaxValueBytes);
   return append(op, std::move(attrs), std::move(inputs), infer.out());
 }
 

@@ -89,6 +89,7 @@ struct OpDef {
   int64_t (*view)(const Graph&, const Node&) = nullptr;
   // Where inputs may be made inside output 0's memory (concatenation): a byte offset each; empty: nowhere.
   std::vector<int64_t> (*place_inputs)(const Graph&, const Node&) = nullptr;
+  int steps_attr = -1;       // of a loop: the attribute that bounds how often its bodies run
   bool uses_index = false;   // pointwise, and a function of the element's number
   bool is_leaf = false;      // input, constant, variable
   bool has_effect = false;   // never folded, merged or dropped as common

@@ -1,4 +1,6 @@
 // Triangles of matrices, and axes turned round.
+#include <algorithm>
+
 #include "ops/tools.h"
 
 namespace falconet {
@@ -25,7 +27,9 @@ OpDef triangle(const char* name, GradientRule gradient, void (*lower)(Lowering&)
   op.inputs = {"x"};
   op.attrs = {{"k", AttrKind::integer, int64_t{0}}};
   op.infer = [](InferContext& c) {
-    c.check(c.in(0).shape.rank() >= 2, "x has shape ", c.in(0).shape, "; it needs at least 2 axes");
+    const Shape& x = c.in(0).shape;
+    c.check(x.rank() >= 2, "x has shape ", x, "; it needs at least 2 axes");
+    c.set_attr(0, std::clamp(c.attr<int64_t>(0), -x[-2] - 1, x[-1] + 1));  // further away it makes no difference
     c.set_out(c.in(0).dtype, c.in(0).shape);
   };
   op.gradient = gradient;

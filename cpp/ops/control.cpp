@@ -45,12 +45,21 @@ std::vector<ValueId> zeros_where_absent(Emitter& e, std::vector<ValueId> gradien
   return gradients;
 }
 
+void check_operand(InferContext& c, const Graph& body, int input, const Spec& came, const char* what) {
+  const Spec& want = body.spec(body.inputs[input]);
+  c.check(want == came, what, " was recorded for ", want, " as operand ", input, ", ", came, " came");
+}
+
 void check_body(InferContext& c, const Graph& body, int first, int count, const char* what) {
   c.check(static_cast<int>(body.inputs.size()) == count, what, " takes ", body.inputs.size(), " operands, ", count, " came");
-  for (int i = 0; i < count; ++i) {
-    c.check(body.spec(body.inputs[i]) == c.in(first + i), what, " was recorded for ", body.spec(body.inputs[i]), " as operand ",
-            i, ", ", c.in(first + i), " came");
-  }
+  for (int i = 0; i < count; ++i) check_operand(c, body, i, c.in(first + i), what);
+}
+
+// A count that an attribute gives: not negative, and at most `most`.
+int count_attr(InferContext& c, int attr, const char* name, size_t most) {
+  const int64_t count = c.attr<int64_t>(attr);
+  c.check(count >= 0 && count <= static_cast<int64_t>(most), "`", name, "` is ", count, "; 0 to ", most, " are possible here");
+  return static_cast<int>(count);
 }
 
 // Pointers that an instruction passes to a body; those in `at` are bound by the plan.
@@ -87,7 +96,7 @@ void run_cond(const void* args, int64_t, int64_t) {
 
 void infer_cond(InferContext& c) {
   const Graph &then = *c.attr<Body>(0), &other = *c.attr<Body>(1);
-  const int num_true = static_cast<int>(c.attr<int64_t>(2));
+  const int num_true = count_attr(c, 2, "num_true", static_cast<size_t>(c.num_inputs() - 1));
   c.check(c.in(0).dtype == DType::boolean && c.in(0).shape.empty(), "the condition must be a bool scalar, got ", c.in(0));
   check_body(c, then, 1, num_true, "true_fn");
   check_body(c, other, 1 + num_true, c.num_inputs() - 1 - num_true, "false_fn");
@@ -195,14 +204,24 @@ void run_while(const void* args, int64_t, int64_t) {
 
 void infer_while(InferContext& c) {
   const Graph &test = *c.attr<Body>(0), &body = *c.attr<Body>(1);
-  const int num_values = static_cast<int>(c.attr<int64_t>(2)), num_test = static_cast<int>(c.attr<int64_t>(3));
+  const int num_inputs = c.num_inputs(), num_values = count_attr(c, 2, "num_values", static_cast<size_t>(num_inputs));
+  const int num_test = count_attr(c, 3, "num_cond", static_cast<size_t>(num_inputs - num_values));
   c.check(test.outputs.size() == 1 && test.spec(test.outputs[0]) == Spec{DType::boolean, {}},
           "cond must return a bool scalar");
+  c.check(static_cast<int>(test.inputs.size()) == num_values + num_test, "cond takes ", test.inputs.size(), " operands, ",
+          num_values + num_test, " came");
+  c.check(static_cast<int>(body.inputs.size()) == num_inputs - num_test, "body takes ", body.inputs.size(), " operands, ",
+          num_inputs - num_test, " came");
+  c.check(static_cast<int>(body.outputs.size()) == num_values, "body returns ", body.outputs.size(), " values for ", num_values,
+          " loop variables");
   for (int i = 0; i < num_values; ++i) {
     c.check(body.spec(body.outputs[i]) == c.in(i), "body turns loop variable ", i, " from ", c.in(i), " into ", body.spec(body.outputs[i]));
+    check_operand(c, test, i, c.in(i), "cond");
+    check_operand(c, body, i, c.in(i), "body");
     c.set_out(c.in(i).dtype, c.in(i).shape);
   }
-  c.check(static_cast<int>(test.inputs.size()) == num_values + num_test, "cond takes ", test.inputs.size(), " operands");
+  for (int i = 0; i < num_test; ++i) check_operand(c, test, num_values + i, c.in(num_values + i), "cond");
+  for (int i = num_values + num_test; i < num_inputs; ++i) check_operand(c, body, i - num_test, c.in(i), "body");
 }
 
 void lower_while(Lowering& l) {
@@ -284,16 +303,23 @@ Shape with_first(int64_t n, const Shape& shape) {
 
 void infer_scan(InferContext& c) {
   const Graph& body = *c.attr<Body>(0);
-  const int num_carries = static_cast<int>(c.attr<int64_t>(1)), num_xs = static_cast<int>(c.attr<int64_t>(2));
+  const int num_inputs = c.num_inputs();
+  const int num_carries = count_attr(c, 1, "num_carries", std::min(static_cast<size_t>(num_inputs), body.outputs.size()));
+  const int num_xs = count_attr(c, 2, "num_xs", static_cast<size_t>(num_inputs - num_carries));
   const int64_t length = c.attr<int64_t>(3);
-  c.check(static_cast<int>(body.inputs.size()) == c.num_inputs(), "the body takes ", body.inputs.size(), " operands, ", c.num_inputs(), " came");
+  c.check(length >= 0, "`length` is ", length, "; it must not be negative");
+  c.check(static_cast<int>(body.inputs.size()) == num_inputs, "the body takes ", body.inputs.size(), " operands, ", num_inputs, " came");
   for (int i = 0; i < num_carries; ++i) {
     c.check(body.spec(body.outputs[i]) == c.in(i), "the body turns carry ", i, " from ", c.in(i), " into ", body.spec(body.outputs[i]));
+    check_operand(c, body, i, c.in(i), "the body");
     c.set_out(c.in(i).dtype, c.in(i).shape);
   }
-  for (int i = 0; i < num_xs; ++i) {
-    c.check(!c.in(num_carries + i).shape.empty() && c.in(num_carries + i).shape[0] == length, "xs must have ", length, " rows, got ", c.in(num_carries + i));
+  for (int i = num_carries; i < num_carries + num_xs; ++i) {
+    const Spec& x = c.in(i);
+    c.check(!x.shape.empty() && x.shape[0] == length, "xs must have ", length, " rows, got ", x);
+    check_operand(c, body, i, {x.dtype, without_first(x.shape)}, "the body");
   }
+  for (int i = num_carries + num_xs; i < num_inputs; ++i) check_operand(c, body, i, c.in(i), "the body");
   for (size_t i = num_carries; i < body.outputs.size(); ++i) {
     const Spec& y = body.spec(body.outputs[i]);
     c.set_out(y.dtype, with_first(length, y.shape));
@@ -463,14 +489,14 @@ const OpDef while_loop_op = {
     .name = "while_loop", .inputs = {"operands..."},
     .attrs = {{"cond_graph", AttrKind::graph, {}, true}, {"body_graph", AttrKind::graph, {}, true}, {"num_values", AttrKind::integer, {}, true},
               {"num_cond", AttrKind::integer, {}, true}, {"maximum_iterations", AttrKind::integer, int64_t{-1}}},
-    .num_outputs = -1, .infer = infer_while, .lower = lower_while,
+    .num_outputs = -1, .infer = infer_while, .lower = lower_while, .steps_attr = 4,
     .doc = "Runs a graph on its own results while another says so."};
 
 const OpDef scan_op = {
     .name = "scan", .inputs = {"operands..."},
     .attrs = {{"body_graph", AttrKind::graph, {}, true}, {"num_carries", AttrKind::integer, {}, true}, {"num_xs", AttrKind::integer, {}, true},
               {"length", AttrKind::integer, {}, true}, {"reverse", AttrKind::boolean, false}},
-    .num_outputs = -1, .infer = infer_scan, .gradient = scan_gradient, .lower = lower_scan,
+    .num_outputs = -1, .infer = infer_scan, .gradient = scan_gradient, .lower = lower_scan, .steps_attr = 3,
     .doc = "Runs a graph for each row of xs, handing carries on."};
 
 const OpDef with_gradient_op = {

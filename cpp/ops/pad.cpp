@@ -20,8 +20,9 @@ Shape padded_shape(InferContext& c) {
   c.check(low.size() == rank && high.size() == rank, "`low` and `high` have ", low.size(), " and ", high.size(),
           " numbers; an input of shape ", shape, " needs ", rank, " each");
   for (size_t d = 0; d < rank; ++d) {
-    c.check(low[d] >= 0 && high[d] >= 0, "`low` is ", attr_text(low), " and `high` ", attr_text(high),
-            "; padding must not be negative");
+    constexpr int64_t kMost = int64_t{1} << 46;  // keeps their sum in 64 bits
+    c.check(low[d] >= 0 && high[d] >= 0 && low[d] <= kMost && high[d] <= kMost, "`low` is ", attr_text(low),
+            " and `high` ", attr_text(high), "; padding must not be negative, nor more than 2^46");
     shape[static_cast<int>(d)] += low[d] + high[d];
   }
   return shape;

@@ -4,7 +4,7 @@
 // behind (`reduce_sum`, ...) take float32, float64, int32, int64, uint64 (any, all: bool).
 #include <algorithm>
 
-#include "ops/rules.h"
+#include "ops/tools.h"
 
 namespace falconet {
 
@@ -46,6 +46,17 @@ void infer_same(InferContext& c) {
 void infer_extremum(InferContext& c) {
   infer_same(c);
   c.check(c.in(0).size() > 0 || c.out()[0].size() == 0, "an input of shape ", c.in(0).shape, " is empty and has no extremum");
+}
+
+// Of the primitives, which take what their kernels do.
+template <void (*infer)(InferContext&)>
+void infer_numbers(InferContext& c) {
+  need_kernel_dtype(c, 0);
+  infer(c);
+}
+void infer_truth(InferContext& c) {
+  if (c.in(0).dtype != DType::boolean) c.refuse_type("x must be bool, got ", name_of(c.in(0).dtype));
+  infer_same(c);
 }
 
 // The shape with reduced axes kept as 1.
@@ -216,12 +227,12 @@ void infer_mean(InferContext& c) {
 
 }  // namespace
 
-const OpDef reduce_sum_op = primitive("reduce_sum", ReduceOp::sum, infer_same, sum_gradient);
-const OpDef reduce_prod_op = primitive("reduce_prod", ReduceOp::prod, infer_same, prod_gradient);
-const OpDef reduce_max_op = primitive("reduce_max", ReduceOp::max, infer_extremum, extremum_gradient);
-const OpDef reduce_min_op = primitive("reduce_min", ReduceOp::min, infer_extremum, extremum_gradient);
-const OpDef reduce_any_op = primitive("reduce_any", ReduceOp::any, infer_same, nullptr);
-const OpDef reduce_all_op = primitive("reduce_all", ReduceOp::all, infer_same, nullptr);
+const OpDef reduce_sum_op = primitive("reduce_sum", ReduceOp::sum, infer_numbers<infer_same>, sum_gradient);
+const OpDef reduce_prod_op = primitive("reduce_prod", ReduceOp::prod, infer_numbers<infer_same>, prod_gradient);
+const OpDef reduce_max_op = primitive("reduce_max", ReduceOp::max, infer_numbers<infer_extremum>, extremum_gradient);
+const OpDef reduce_min_op = primitive("reduce_min", ReduceOp::min, infer_numbers<infer_extremum>, extremum_gradient);
+const OpDef reduce_any_op = primitive("reduce_any", ReduceOp::any, infer_truth, nullptr);
+const OpDef reduce_all_op = primitive("reduce_all", ReduceOp::all, infer_truth, nullptr);
 
 const OpDef sum_op = composite("sum", infer_sum, [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
   return std::vector<ValueId>{reduce_as(e, "reduce_sum", x[0], a, sum_dtype(e.dtype(x[0])))};

@@ -1,4 +1,6 @@
 // Shapes: what moves or repeats elements without computing on them.
+#include <algorithm>
+
 #include "ops/rules.h"
 
 namespace falconet {
@@ -17,7 +19,10 @@ void infer_reshape(InferContext& c) {
       unknown = static_cast<int64_t>(i);
     } else {
       c.check(dims[i] >= 0, "`shape` is ", attr_text(dims), "; sizes must be -1 or not negative");
-      known *= dims[i];
+      // Beyond the input's size the product says no more, and could leave 64 bits.
+      c.check(dims[i] == 0 || known <= from.size() / dims[i] || from.size() == 0, "an input of shape ", from, " (", from.size(),
+              " elements) cannot take the shape ", attr_text(dims));
+      known = from.size() == 0 ? std::min(known, dims[i]) : known * dims[i];
     }
   }
   if (unknown >= 0) {
@@ -92,10 +97,9 @@ void infer_broadcast_to(InferContext& c) {
   c.set_out(c.in(0).dtype, to);
 }
 
-// start, stop, step for every axis, in canonical form: 0 <= start, and stop the end that `step` counts to.
-void infer_slice(InferContext& c) {
-  const Shape& from = c.in(0).shape;
-  Ints start = c.attr<Ints>(0), stop = c.attr<Ints>(1), step = c.attr<Ints>(2);
+// Brings start, stop and step into canonical form, one for every axis: 0 <= start, and stop the end that `step` counts
+// to. Returns the shape of what they cut from an array of shape `from`.
+Shape cut(InferContext& c, const Shape& from, Ints& start, Ints& stop, Ints& step) {
   const size_t rank = from.rank();
   c.check(start.size() <= rank && stop.size() == start.size() && (step.empty() || step.size() == start.size()),
           "`start`, `stop` and `step` have ", start.size(), ", ", stop.size(), " and ", step.size(),
@@ -113,6 +117,8 @@ void infer_slice(InferContext& c) {
     // Python's rule: negative positions count from the end, what is outside is cut off.
     const auto clamp = [&](int64_t at, int64_t low, int64_t high) { return at < low ? low : at > high ? high : at; };
     const int64_t low = step[d] > 0 ? 0 : -1, high = step[d] > 0 ? n : n - 1;
+    // A stride past the end takes one element, however long it is.
+    step[d] = clamp(step[d], -n - 1, n + 1);
     // A stop of -n-1 under a negative step is the canonical "before the first".
     if (start[d] < 0) start[d] += n;
     if (stop[d] < 0) stop[d] += n;
@@ -129,10 +135,29 @@ void infer_slice(InferContext& c) {
       stop[d] = -n - 1;
     }
   }
+  return out;
+}
+
+void infer_slice(InferContext& c) {
+  Ints start = c.attr<Ints>(0), stop = c.attr<Ints>(1), step = c.attr<Ints>(2);
+  const Shape out = cut(c, c.in(0).shape, start, stop, step);
   c.set_attr(0, start);
   c.set_attr(1, stop);
   c.set_attr(2, step);
   c.set_out(c.in(0).dtype, out);
+}
+
+void infer_slice_grad(InferContext& c) {
+  const Ints& dims = c.attr<Ints>(0);
+  const Shape shape(dims.begin(), dims.end());
+  for (int64_t d : shape) c.check(d >= 0, "`shape` is ", shape, "; sizes must not be negative");
+  Ints start = c.attr<Ints>(1), stop = c.attr<Ints>(2), step = c.attr<Ints>(3);
+  const Shape part = cut(c, shape, start, stop, step);
+  c.check(c.in(0).shape == part, "dy has shape ", c.in(0).shape, "; the slice of ", shape, " has ", part);
+  c.set_attr(1, start);
+  c.set_attr(2, stop);
+  c.set_attr(3, step);
+  c.set_out(c.in(0).dtype, shape);
 }
 
 // The walk over the input that a slice is: first element and strides.
@@ -270,10 +295,7 @@ const OpDef slice_grad_op = {
     .name = "slice_grad", .inputs = {"dy"},
     .attrs = {{"shape", AttrKind::ints, {}, true}, {"start", AttrKind::ints, {}, true}, {"stop", AttrKind::ints, {}, true},
               {"step", AttrKind::ints, {}, true}},
-    .infer = [](InferContext& c) {
-      const Ints& dims = c.attr<Ints>(0);
-      c.set_out(c.in(0).dtype, Shape(dims.begin(), dims.end()));
-    },
+    .infer = infer_slice_grad,
     .gradient = [](GradientContext& c) { c.set(0, c.e("slice", {c.dy()}, {c.node.attrs[1], c.node.attrs[2], c.node.attrs[3]})); },
     .lower = [](Lowering& l) {
       const Spec& out = l.out_spec();

@@ -448,6 +448,20 @@ def as_tensor(value: Any, dtype: Any = None, copy: bool = True) -> Any:
     """Any operand as a Tensor, in its own dtype or the one given."""
 
 def available_isas() -> list[str]: ...
+def check_model(path: str) -> str:
+    """Runs a model file's own test: an empty text where it holds, else what differs."""
+
+def describe_model(path: str) -> dict[Any, Any]:
+    """What a model file holds. Raises ValueError where it is not well-formed."""
+
+def encode_model(
+    path: Any,
+    variables: list[Any],
+    signatures: dict[Any, Any],
+    metadata: collections.abc.Mapping[str, str],
+) -> Any:
+    """Writes a model file, or returns its bytes where `path` is None. Variables are (Variable, name, role, trainable); a signature has graphs at three batch sizes `rows`, names of inputs and outputs, and optionally `test` inputs of `test_rows` rows."""
+
 def flatten_into(target: VariableBase, variables: Sequence[Any]) -> None: ...
 def gradients(ys: list[Any], xs: list[Any], dys: Any = None) -> list[Any]: ...
 def in_trace() -> bool: ...
@@ -465,6 +479,9 @@ def register_signature(arg0: Any, /) -> None:
 
 def register_symbolic(arg0: Any, arg1: Any, /) -> None:
     """Calls with an argument of `type` go to call(op, args, kwargs)."""
+
+def run_model(path: str, signature: str, inputs: list[Any], rows: int) -> list[Any]:
+    """Reads a model file, runs one signature once on `rows` rows and forgets it again."""
 
 def set_num_threads(n: int) -> None:
     """Threads a plan may use; results do not depend on it."""

@@ -232,6 +232,40 @@ class Model(Trainer, Layer):
 
         save_model(self, filepath, overwrite=overwrite, zipped=zipped)
 
+    def export(
+        self,
+        filepath: Any,
+        format: str = "falconet",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        training: Any = False,
+        metadata: dict[str, str] | None = None,
+        test_data: Any = None,
+    ) -> None:
+        """Writes what the model computes, with its weights, to one file that is loaded without its layers.
+
+        Any batch size is served where the first axis of the inputs is unknown; other axes need fixed sizes. The file
+        carries a test: random inputs (or `test_data`) and what they gave, computed again where it is loaded.
+
+        Args:
+            filepath: the file, conventionally `*.falconet`; it is replaced whole or not at all.
+            format: "falconet"; no other is written.
+            verbose: print the file's name and size.
+            input_signature: InputSpecs or KerasTensors in the structure the model is called with; needed for a model
+                that has its own `call` and several inputs, and to fix sizes that are unknown.
+            training: also write the training step, the optimizer's state and the evaluation step. True, or an example
+                (x, y) or (x, y, sample_weight) where the shapes of `y` do not follow from the losses.
+            metadata: strings by name, kept in the file.
+            test_data: inputs for the test, in the structure the model is called with.
+
+        Raises:
+            ValueError: the model has no weights yet, a size besides the batch's is unknown, or what the model does
+                depends on the batch size in another way than by a number for each row.
+        """
+        from falconet.saving.export import export_model
+
+        export_model(self, filepath, format, verbose, input_signature, training, metadata, test_data)
+
     def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
         """Writes the weights to one file."""
         from falconet.saving import save_weights
