@@ -4,6 +4,7 @@ It knows the ops that multilayer perceptrons, embeddings and normalisation becom
 """
 
 import json
+import pathlib
 import re
 import zlib
 
@@ -17,7 +18,7 @@ DTYPES = {
 
 def read_arrays(path):
     """(arrays by name, metadata) of a safetensors file whose checksum holds."""
-    data = open(path, "rb").read()
+    data = pathlib.Path(path).read_bytes()
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     metadata = header.pop("__metadata__")

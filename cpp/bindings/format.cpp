@@ -231,6 +231,15 @@ void bind_format(py::module_& m) {
         "Writes a model file, or returns its bytes where `path` is None. Variables are (Variable, name, role, trainable); a "
         "signature has graphs at three batch sizes `rows`, names of inputs and outputs, and optionally `test` inputs of "
         "`test_rows` rows.");
+  m.def("why_not_any_batch", [](const py::dict& signature) -> std::string {
+    std::vector<std::shared_ptr<VariableState>> states;
+    try {
+      fit_graph(signature, states);
+    } catch (const ValueError& e) {
+      return e.what();
+    }
+    return {};
+  }, py::arg("signature"), "Why recordings at three batch sizes are not one graph for any; empty where they are.");
   m.def("describe_model", [](const std::string& path) { return describe(read_model(path)); }, py::arg("path"),
         "What a model file holds. Raises ValueError where it is not well-formed.");
   m.def("run_model", [](const std::string& path, const std::string& name, const py::list& inputs, int64_t rows) {

@@ -188,7 +188,7 @@ const char* input_name(const OpDef& op, int i) {
 py::object run(const OpDef& op, Call& call) {
   Context& ctx = context();
   std::vector<Operand> operands(call.num_tensors);
-  bool trace_it = false;
+  bool trace_it = ctx.trace && ctx.trace->records_all;
   for (int i = 0; i < call.num_tensors; ++i) {
     operands[i] = as_operand(call.tensors[i], op.name, input_name(op, i));
     trace_it |= operands[i].kind == Operand::traced || (operands[i].kind == Operand::variable && ctx.trace);

@@ -21,6 +21,7 @@ struct Trace {
   Graph graph;
   std::shared_ptr<Trace> outer;  // the trace it was begun in, for bodies of loops and branches
   std::unordered_map<const void*, ValueId> constants;
+  bool records_all = false;  // also ops of no traced operand, so that what depends on a size does so in the graph
   py::object note;  // whatever the one who traced wants back with the outputs
 };
 

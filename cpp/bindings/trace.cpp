@@ -137,14 +137,16 @@ class PyTape {
 
 void bind_trace(py::module_& m) {
   py::class_<Trace, std::shared_ptr<Trace>>(m, "Graph", "Ops inside `with Graph() as g:` that meet a traced tensor or a variable are recorded.")
-      .def(py::init([](bool nested) {
+      .def(py::init([](bool nested, bool records_all) {
         auto trace = std::make_shared<Trace>();
+        trace->records_all = records_all;
         if (nested && context().trace) {
           trace->outer = context().trace;
           trace->graph.parent = &trace->outer->graph;
+          trace->records_all = trace->outer->records_all;
         }
         return trace;
-      }), py::arg("nested") = false)
+      }), py::arg("nested") = false, py::arg("records_all") = false)
       .def("__enter__", [](const std::shared_ptr<Trace>& t) {
         scopes().push_back(context().trace);
         context().trace = t;

@@ -13,8 +13,9 @@ using Variables = std::vector<std::shared_ptr<VariableState>>;
 
 int index_of(Variables& variables, const std::shared_ptr<VariableState>& state) {
   const auto at = std::find(variables.begin(), variables.end(), state);
+  const auto index = static_cast<int>(at - variables.begin());
   if (at == variables.end()) variables.push_back(state);
-  return static_cast<int>(at == variables.end() ? variables.size() - 1 : at - variables.begin());
+  return index;
 }
 
 bool same_bits(const Array& a, const Array& b) {
@@ -147,7 +148,7 @@ class Fitter {
       made->array = first;
     } else if (!numbers || !fits(s, made->scalar)) {
       fail("[batch] a constant of ", first.spec, " differs between batch sizes; only a single integer may, by a fixed number "
-           "for each row. Use ops (ops.arange, ops.shape) rather than NumPy for what depends on the batch size");
+           "for each row. Use ops rather than NumPy for what depends on the batch size");
     }
     return made;
   }

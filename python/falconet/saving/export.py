@@ -134,9 +134,26 @@ def _checked_metadata(metadata: Any) -> dict[str, str]:
 
 def _record(fn: Callable[..., Any], args: tuple[Any, ...], names: list[str]) -> dict[str, Any]:
     """fn's graphs at three batch sizes, and the structure of its results. Unknown first axes have the batch's size."""
+    found = _record_at_sizes(fn, args, names, records_all=False)
+    reason = _core.why_not_any_batch(found)
+    if not reason:
+        return found
+    # What was computed while recording depends on the batch size: `zeros_like` of a batch, an `arange` of its rows. As
+    # part of the graph it may; then nothing in fn can look at a value.
+    try:
+        again = _record_at_sizes(fn, args, names, records_all=True)
+    except (TypeError, ValueError):
+        raise ValueError(reason) from None
+    reason = _core.why_not_any_batch(again)
+    if reason:
+        raise ValueError(reason)
+    return again
+
+
+def _record_at_sizes(fn: Callable[..., Any], args: tuple[Any, ...], names: list[str], records_all: bool) -> Any:
     graphs = []
     for rows in _ROWS:
-        with _core.Graph() as graph:
+        with _core.Graph(records_all=records_all) as graph:
 
             def feed(symbol: Any, graph: Any = graph, rows: int = rows) -> Any:
                 if symbol is None:
