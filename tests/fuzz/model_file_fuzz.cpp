@@ -6,8 +6,8 @@
 // it is a program of its own:
 //   model_file_fuzz FILE...                       runs each file as it is
 //   model_file_fuzz --truncate FILE               every length of it
-//   model_file_fuzz --mutate FILE [COUNT [SEED]]  every byte of header and graph changed (COUNT values each; 0: all 255), and
-//                                                 random changes
+//   model_file_fuzz --mutate FILE [COUNT [SEED]]  every byte of text in it, header and graph, changed in COUNT random ways
+//                                                 (0: in all 255)
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -174,9 +174,9 @@ int main(int argc, char** argv) {
     for (size_t at = 0; at < whole.size(); ++at) {
       const bool is_text = at < header || (whole[at] >= 32 && whole[at] < 127);
       if (!is_text) continue;
-      for (int v = 1; v < 256; v += values > 0 ? 1 + static_cast<int>(next_random(state) % (512 / values)) : 1) {
+      for (int k = 0; k < (values > 0 ? values : 255); ++k) {
         std::vector<uint8_t> changed = whole;
-        changed[at] ^= static_cast<uint8_t>(v);
+        changed[at] ^= static_cast<uint8_t>(values > 0 ? 1 + next_random(state) % 255 : 1 + k);
         unsealed += static_cast<size_t>(run_exact(changed, false));
         read += static_cast<size_t>(run_exact(changed, true));
         runs += 2;
