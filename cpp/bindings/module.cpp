@@ -1,7 +1,7 @@
 // The extension module: errors, the processor, threads; then each part of the bindings.
 #include "base/cpu.h"
 #include "base/thread_pool.h"
-#include "bindings/tensor.h"
+#include "bindings/call.h"
 #include "kernels/kernels.h"
 
 namespace py = pybind11;
@@ -46,4 +46,6 @@ PYBIND11_MODULE(_core, m) {
   bindings::bind_trace(m);
   bindings::bind_program(m);
   bindings::bind_format(m);
+  bindings::bind_call(m);
+  bindings::bind_serve(m);
 }

@@ -36,7 +36,7 @@ void Learner::make_tables() {
     if (found == model_.signatures.end()) continue;
     // What was there before a fork is left as it is: a thread was at work on it.
     (void)tables_[f].release();
-    tables_[f] = std::make_unique<serve::PlanTable>(found->second.graph, states_, arena, PlanOptions{threads_, nullptr});
+    tables_[f] = std::make_unique<serve::PlanTable>(found->second, states_, arena, PlanOptions{threads_, nullptr});
   }
 }
 
@@ -104,7 +104,7 @@ Model Learner::model() {
       a = Array::allocate(a.spec);
       out.push_back(a.data());
     }
-    make_plan(*simplify(*now.signature("predict").graph->at(test.rows, now.make_states(true)), true),
+    make_plan(*simplify(*now.signature("predict").at(test.rows, now.make_states(true)), true),
               std::make_shared<Arena>(), {threads_, nullptr})
         ->run(in.data(), out.data());
   }

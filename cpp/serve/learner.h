@@ -25,6 +25,7 @@ class Learner {
   enum class Function : uint8_t { train, predict, evaluate };
   static constexpr int kNumFunctions = 3;
   const Signature& signature(Function f) const;  // ValueError where the model lacks it
+  bool has_evaluate() const { return model_.signatures.count("evaluate") != 0; }
 
   // One step of training on `rows` rows: `inputs` and `outputs` as in Predictor::run, in the order of the ports of
   // signature(Function::train). The outputs are the loss and metrics so far.

@@ -7,13 +7,13 @@
 
 namespace falconet::serve {
 
-PlanTable::PlanTable(std::shared_ptr<const BatchGraph> graph, std::vector<std::shared_ptr<VariableState>> states,
+PlanTable::PlanTable(const Signature& signature, std::vector<std::shared_ptr<VariableState>> states,
                      std::shared_ptr<Arena> arena, const PlanOptions& options)
-    : graph_(std::move(graph)), states_(std::move(states)), arena_(std::move(arena)), options_(options) {}
+    : signature_(signature), states_(std::move(states)), arena_(std::move(arena)), options_(options) {}
 
 Plan& PlanTable::make(int64_t rows) {
   if (Plan* plan = find(rows)) return *plan;
-  std::unique_ptr<Plan> plan = make_plan(*simplify(*graph_->at(rows, states_), true), arena_, options_);
+  std::unique_ptr<Plan> plan = make_plan(*simplify(*signature_.at(rows, states_), true), arena_, options_);
   if (entries_.size() == kMaxPlans) {
     const auto oldest = std::min_element(entries_.begin(), entries_.end(),
                                          [](const Entry& a, const Entry& b) { return a.used < b.used; });

@@ -4,16 +4,17 @@
 #include <memory>
 #include <vector>
 
-#include "graph/batch_graph.h"
+#include "format/model_file.h"
 #include "plan/planner.h"
 
 namespace falconet::serve {
 
 class PlanTable {
  public:
-  // `states`: one for each variable of the model. Plans share `arena`, so one runs at a time.
-  PlanTable(std::shared_ptr<const BatchGraph> graph, std::vector<std::shared_ptr<VariableState>> states,
-            std::shared_ptr<Arena> arena, const PlanOptions& options);
+  // `signature` outlives the table. `states`: one for each variable of the model. Plans share `arena`, so one runs at a
+  // time.
+  PlanTable(const Signature& signature, std::vector<std::shared_ptr<VariableState>> states, std::shared_ptr<Arena> arena,
+            const PlanOptions& options);
 
   // Null where there is no plan for this number of rows yet. Allocates nothing.
   Plan* find(int64_t rows) {
@@ -24,7 +25,7 @@ class PlanTable {
     return nullptr;
   }
   // Makes the plan where there is none; the one that was used the longest time ago gives way. Throws what
-  // BatchGraph::at throws.
+  // Signature::at throws.
   Plan& make(int64_t rows);
   void clear();
   int64_t num_plans() const { return static_cast<int64_t>(entries_.size()); }
@@ -44,7 +45,7 @@ class PlanTable {
   // Enough for the sizes that a service meets in turn, few enough that plans stay small beside weights.
   static constexpr size_t kMaxPlans = 64;
 
-  std::shared_ptr<const BatchGraph> graph_;
+  const Signature& signature_;
   std::vector<std::shared_ptr<VariableState>> states_;
   std::shared_ptr<Arena> arena_;
   PlanOptions options_;

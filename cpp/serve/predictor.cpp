@@ -38,7 +38,7 @@ class alignas(64) Predictor::Context : public Packing {
     }
     for (size_t i = 0; i < p.state_variables_.size(); ++i) variables_[p.state_variables_[i]] = p.states_[i];
     bind(p.store_->current());
-    table_ = std::make_unique<serve::PlanTable>(p.signature_->graph, variables_, arena_, PlanOptions{p.threads_, this});
+    table_ = std::make_unique<serve::PlanTable>(*p.signature_, variables_, arena_, PlanOptions{p.threads_, this});
   }
 
 
@@ -51,7 +51,7 @@ class alignas(64) Predictor::Context : public Packing {
   }
   // Has the store pack the matrices that many rows want packed.
   void pack_weights(int64_t rows) {
-    make_plan(*simplify(*p_.signature_->graph->at(rows, variables_), true), std::make_shared<Arena>(), {p_.threads_, this});
+    make_plan(*simplify(*p_.signature_->at(rows, variables_), true), std::make_shared<Arena>(), {p_.threads_, this});
   }
   void bind_current() {
     if (bound_ != p_.store_->version()) bind(p_.store_->current());

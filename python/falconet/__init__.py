@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         random as random,
         regularizers as regularizers,
         saving as saving,
+        serving as serving,
         tree as tree,
         utils as utils,
     )
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from .optimizers import Optimizer as Optimizer
     from .profiling import dump as dump, profile as profile
     from .regularizers import Regularizer as Regularizer
+    from .serving import Learner as Learner, Predictor as Predictor
     from .symbols import KerasTensor as KerasTensor
     from .tracing import GradientTape as GradientTape, grad as grad, jit as jit, value_and_grad as value_and_grad
     from .variables import Variable as Variable
@@ -50,7 +52,7 @@ else:
         {
             ".": (
                 "activations callbacks config constraints cpu debug dtype_policies initializers layers losses metrics "
-                "models ops optimizers random regularizers saving tree utils"
+                "models ops optimizers random regularizers saving serving tree utils"
             ),
             "._core": "num_threads set_num_threads",
             ".dtype_policies": "DTypePolicy",
@@ -63,6 +65,7 @@ else:
             ".optimizers": "Optimizer",
             ".profiling": "dump profile",
             ".regularizers": "Regularizer",
+            ".serving": "Learner Predictor",
             ".symbols": "KerasTensor",
             ".tracing": "GradientTape grad jit value_and_grad",
             ".variables": "Variable",

@@ -35,7 +35,21 @@ def export_model(
     if format != "falconet":
         raise ValueError(f'[export] `format` is {format!r}; only "falconet" is written.')
     path = _target(filepath, True, "export")
-    metadata = _checked_metadata(metadata)
+    names = _encode(model, path, input_signature, training, _checked_metadata(metadata), test_data)
+    if verbose:
+        print(f"{path}: {os.path.getsize(path):,} bytes, signatures {', '.join(names)}")
+
+
+def export_bytes(model: Any, training: Any = False) -> bytes:
+    """What `Model.export` would write."""
+    content: bytes = _encode(model, None, None, training, {}, None)
+    return content
+
+
+def _encode(
+    model: Any, path: Any, input_signature: Any, training: Any, metadata: dict[str, str], test_data: Any
+) -> Any:
+    """Writes the file and returns the names of its signatures; without a path, returns its bytes."""
     x = _input_specs(model, input_signature)
     names = _input_names(model, x)
     signatures: dict[str, Any] = {"predict": _record(model._predict_data, (x,), names)}
@@ -46,15 +60,14 @@ def export_model(
     signatures["predict"] |= {"test": given, "test_rows": rows}
     variables = _variables(model)
     try:
-        _core.encode_model(path, variables, signatures, metadata)
+        content = _core.encode_model(path, variables, signatures, metadata)
     except ValueError:
         if test_data is not None or all(np.asarray(value).dtype.kind == "f" for value in given):
             raise
         # An index of 1 may be one too many: 0 is always there.
         signatures["predict"]["test"] = [v if v.dtype.kind == "f" else np.zeros_like(v) for v in given]
-        _core.encode_model(path, variables, signatures, metadata)
-    if verbose:
-        print(f"{path}: {os.path.getsize(path):,} bytes, signatures {', '.join(signatures)}")
+        content = _core.encode_model(path, variables, signatures, metadata)
+    return list(signatures) if content is None else content
 
 
 # --- what goes in ---
