@@ -19,22 +19,22 @@ class TileBuilder::Emitter : public TileEmitter {
     const MicroFn fn = b_.kernels_.pointwise.micro[static_cast<int>(micro)][static_cast<int>(lane)];
     if (!fn) fail<TypeError>("[", node.op->name, "] is not defined for ", name_of(in_dtype(node.inputs.empty() ? 0 : static_cast<int>(node.inputs.size()) - 1)));
     b_.has_wide_lanes_ |= lane_bytes(lane) == 8;
-    return step(fn, micro, true, a, b, c);
+    return step(fn, micro, true, info(micro).mask_result ? Lane::mask : lane, a, b, c);
   }
   int convert(int a, DType from, DType to) override {
     const Lane f = lane_of(from), t = lane_of(to);
     b_.has_wide_lanes_ |= lane_bytes(t) == 8;
-    if (f != t) a = step(b_.kernels_.pointwise.convert[static_cast<int>(t)][static_cast<int>(f)], Micro::copy, false, a);
+    if (f != t) a = step(b_.kernels_.pointwise.convert[static_cast<int>(t)][static_cast<int>(f)], Micro::copy, false, t, a);
     return narrow(a, to);
   }
   int narrow(int a, DType to) {
     const MicroFn fn = b_.kernels_.pointwise.narrow[static_cast<int>(to)];
-    return fn ? step(fn, Micro::copy, false, a) : a;
+    return fn ? step(fn, Micro::copy, false, lane_of(to), a) : a;
   }
 
  private:
-  int step(MicroFn fn, Micro micro, bool is_micro, int a, int b = -1, int c = -1) {
-    const int y = b_.new_register();
+  int step(MicroFn fn, Micro micro, bool is_micro, Lane result, int a, int b = -1, int c = -1) {
+    const int y = b_.new_register(result);
     // Slots travel to ops as numbers >= 0: operands are 2 i + 1, registers 2 r.
     const auto decode = [&](int s) { return s == -1 ? kUnused : (s & 1) ? ~(s >> 1) : s >> 1; };
     b_.steps_.push_back({fn, micro, is_micro, y, decode(a), decode(b), decode(c)});
@@ -203,12 +203,14 @@ void TileBuilder::assign_registers(TileDraft& draft, bool hoist_periodic) {
   int num_registers = num_loaded;
   for (int i = 0; i < num_steps; ++i) {
     Virtual& s = steps_[i];
-    // A register whose last reader is this step may take its result: micro-operations allow it.
-    std::vector<int> ending;
+    // A register whose last reader is this step may take its result, if its elements have the size of the result's:
+    // micro-operations allow that, and no more.
+    std::vector<int> ending, free_after;
     for (int v : {s.a, s.b, s.c}) {
       if (v >= 0 && v != kUnused && last_use[v] == i && std::find(ending.begin(), ending.end(), v) == ending.end()) {
         ending.push_back(v);
-        free_list.push_back(physical[v]);
+        const bool fits = s.y < 0 || lane_bytes_[v] == lane_bytes_[s.y];
+        (fits ? free_list : free_after).push_back(physical[v]);
       }
     }
     if (s.y >= 0) {
@@ -220,6 +222,7 @@ void TileBuilder::assign_registers(TileDraft& draft, bool hoist_periodic) {
       }
       if (last_use[s.y] < 0) free_list.push_back(physical[s.y]);  // a result nobody reads
     }
+    free_list.insert(free_list.end(), free_after.begin(), free_after.end());
   }
   draft.num_registers = num_registers;
   // The tile is as long as L1 allows for the registers and what streams by.

@@ -54,7 +54,10 @@ class TileBuilder {
 
   int operand_for(ValueId v, const Shape& domain, bool pointer);
   int constant_for(double value, Lane lane);
-  int new_register() { return num_virtual_++; }
+  int new_register(Lane lane) {
+    lane_bytes_.push_back(lane_bytes(lane));
+    return num_virtual_++;
+  }
   void fuse_pairs();
   void assign_registers(TileDraft& draft, bool hoist_periodic);
 
@@ -70,6 +73,7 @@ class TileBuilder {
   std::vector<std::pair<ValueId, int>> made_;  // value -> virtual slot
   std::vector<bool> pinned_;                   // registers that outlive their last step (stored, reduced)
   int num_virtual_ = 0;
+  std::vector<int64_t> lane_bytes_;            // of each virtual register
   bool has_wide_lanes_ = false;                // some register holds 8-byte lanes
 };
 
