@@ -45,6 +45,13 @@ void power_gradient(GradientContext& c) {
   }
 }
 
+// Integers and bool have no NaN to pass over, and no such micro-operation.
+int emit_ignoring_nan(TileEmitter& t, Micro on_integers, Micro on_bool) {
+  const Lane lane = lane_of(t.in_dtype(0));
+  const Micro micro = is_float(t.in_dtype(0)) ? t.node.op->micro : lane == Lane::mask ? on_bool : on_integers;
+  return t.emit(micro, lane, t.in(0), t.in(1));
+}
+
 }  // namespace
 
 const OpDef add_op = binary("add", Micro::add, Promote::common,
@@ -72,10 +79,18 @@ const OpDef minimum_op = binary("minimum", Micro::minimum, Promote::common, mini
     "The smaller of x1 and x2; NaN if either is.");
 const OpDef maximum_op = binary("maximum", Micro::maximum, Promote::common, maximum_gradient,
     "The larger of x1 and x2; NaN if either is.");
-const OpDef fmin_op = binary("fmin", Micro::fmin, Promote::floating, minimum_gradient,
-    "The smaller of x1 and x2; the other one where one is NaN.");
-const OpDef fmax_op = binary("fmax", Micro::fmax, Promote::floating, maximum_gradient,
-    "The larger of x1 and x2; the other one where one is NaN.");
+const OpDef fmin_op = [] {
+  OpDef op = binary("fmin", Micro::fmin, Promote::common, minimum_gradient,
+                    "The smaller of x1 and x2; the other one where one is NaN.");
+  op.tile = [](TileEmitter& t) { return emit_ignoring_nan(t, Micro::minimum, Micro::bit_and); };
+  return op;
+}();
+const OpDef fmax_op = [] {
+  OpDef op = binary("fmax", Micro::fmax, Promote::common, maximum_gradient,
+                    "The larger of x1 and x2; the other one where one is NaN.");
+  op.tile = [](TileEmitter& t) { return emit_ignoring_nan(t, Micro::maximum, Micro::bit_or); };
+  return op;
+}();
 const OpDef arctan2_op = binary("arctan2", Micro::atan2, Promote::floating,
     [](GradientContext& c) {
       Emitter& e = c.e;

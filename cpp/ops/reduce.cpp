@@ -212,6 +212,16 @@ OpDef composite(const char* name, void (*infer)(InferContext&), std::vector<Valu
   return d;
 }
 
+DType float_dtype(DType d) { return is_float(d) ? d : DType::float32; }
+
+// The mean over axes in canonical form, in the dtype of x, which kernels reduce in.
+ValueId mean_of(Emitter& e, ValueId x, const Attrs& attrs) {
+  int64_t count = 1;
+  for (int64_t d : std::get<Ints>(attrs[0])) count *= e.shape(x)[static_cast<int>(d)];
+  const ValueId sum = e("reduce_sum", {x}, attrs);
+  return e.div(sum, e.scalar(static_cast<double>(count), sum));
+}
+
 void infer_sum(InferContext& c) {
   const Shape shape = reduced_shape(c);
   c.set_out(sum_dtype(c.in(0).dtype), shape);
@@ -222,7 +232,7 @@ void infer_logical(InferContext& c) {
 }
 void infer_mean(InferContext& c) {
   const Shape shape = reduced_shape(c);
-  c.set_out(is_float(c.in(0).dtype) ? c.in(0).dtype : DType::float32, shape);
+  c.set_out(float_dtype(c.in(0).dtype), shape);
 }
 
 }  // namespace
@@ -253,11 +263,13 @@ const OpDef all_op = composite("all", infer_logical, [](Emitter& e, const Attrs&
   return std::vector<ValueId>{e("reduce_all", {e.cast(x[0], DType::boolean)}, a)};
 }, "Whether all elements over `axis` are non-zero.");
 const OpDef mean_op = composite("mean", infer_mean, [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
-  const DType result = is_float(e.dtype(x[0])) ? e.dtype(x[0]) : DType::float32;
-  int64_t count = 1;
-  for (int64_t d : std::get<Ints>(a[0])) count *= e.shape(x[0])[static_cast<int>(d)];
-  const ValueId sum = e("reduce_sum", {e.cast(x[0], native_dtype(result))}, a);
-  return std::vector<ValueId>{e.cast(e.div(sum, e.scalar(static_cast<double>(count), sum)), result)};
+  const DType result = float_dtype(e.dtype(x[0]));
+  return std::vector<ValueId>{e.cast(mean_of(e, e.cast(x[0], native_dtype(result)), a), result)};
 }, "Mean over `axis` (None: all axes); integers give float32.");
+const OpDef var_op = composite("var", infer_mean, [](Emitter& e, const Attrs& a, const std::vector<ValueId>& x) {
+  const DType result = float_dtype(e.dtype(x[0]));
+  const ValueId wide = e.cast(x[0], native_dtype(result)), centred = e.sub(wide, mean_of(e, wide, {a[0], true}));
+  return std::vector<ValueId>{e.cast(mean_of(e, e("square", {centred}), a), result)};
+}, "The mean of (x - mean(x))^2 over `axis` (None: all axes); 16-bit floats are computed in float32.");
 
 }  // namespace falconet

@@ -69,6 +69,9 @@ def floating(x: Any) -> Any:
 
 def common(*xs: Any) -> list[Any]:
     """The operands as tensors of their common dtype, Python scalars being weak."""
+    first = xs[0]
+    if all(type(x) is Tensor and x.dtype == first.dtype for x in xs):
+        return list(xs)
     kind = result_type(*(type(x) if type(x) in (int, float) else dtype(x) for x in xs))
     return [tensor(x, kind) for x in xs]
 

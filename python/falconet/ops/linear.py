@@ -19,6 +19,8 @@ def dot(x1: Any, x2: Any) -> Any:
     x1, x2 = common(x1, x2)
     if not x1.shape or not x2.shape:
         return core.multiply(x1, x2)
+    if len(x2.shape) <= 2 and x1.shape[-1] == x2.shape[0]:
+        return tensor(core.matmul(x1, x2), x1.dtype)
     return tensordot(x1, x2, ([-1], [-1 if len(x2.shape) == 1 else -2]))
 
 
@@ -28,6 +30,8 @@ def inner(x1: Any, x2: Any) -> Any:
     x1, x2 = common(x1, x2)
     if not x1.shape or not x2.shape:
         return core.multiply(x1, x2)
+    if len(x2.shape) == 1 and x1.shape[-1] == x2.shape[0]:
+        return tensor(core.matmul(x1, x2), x1.dtype)
     return tensordot(x1, x2, ([-1], [-1]))
 
 

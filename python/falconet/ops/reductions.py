@@ -90,10 +90,9 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The mean of (x - mean(x))^2; 16-bit floats are computed in float32."""
     x = tensor(x)
-    kind = result_type(x.dtype, float)
-    x = tensor(x, result_type(x.dtype, "float32"))
-    centred = x - core.mean(x, axis=axis, keepdims=True)
-    return tensor(core.mean(core.square(centred), axis=axis, keepdims=keepdims), kind)
+    if x.dtype in FLOATS:
+        return core.var(x, axis=axis, keepdims=keepdims)
+    return core.var(core.cast(x, dtype=config.floatx()), axis=axis, keepdims=keepdims)
 
 
 def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:

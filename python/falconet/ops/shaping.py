@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..dtypes import result_type
 from ..tracing import symbolic
-from .basic import canonical_axes, canonical_axis, core, dtype, number_of, size_of, tensor
+from .basic import canonical_axes, canonical_axis, core, number_of, size_of, tensor
 
 broadcast_to = core.broadcast_to
 transpose = core.transpose
@@ -78,8 +77,7 @@ def concatenate(xs: Any, axis: int | None = 0) -> Any:
         raise ValueError("[concatenate] `xs` is empty; it must hold at least one array.")
     if axis is None:
         xs, axis = [ravel(x) for x in xs], 0
-    kind = result_type(*(dtype(x) for x in xs))
-    return core.concatenate(*(tensor(x, kind) for x in xs), axis=axis)
+    return core.concatenate(*xs, axis=axis)
 
 
 def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
