@@ -8,6 +8,7 @@ namespace falconet {
 namespace {
 
 constexpr int64_t kRegisterLine = 64;
+constexpr int64_t kShortRepeat = 32;
 
 // Copies elements [start, start + n) of the domain, each of T's size, through dims and strides.
 template <class T>
@@ -24,6 +25,27 @@ void copy_strided(const TileOperand& o, int64_t start, int64_t n, T* to) {
   while (n > 0) {
     const int64_t run = std::min(n, o.dims[last] - index[last]);
     const T* from = base + offset;
+    if (step == 0 && run == o.dims[last] && run <= kShortRepeat && last > 0) {
+      // Short repetitions (a row's elements, each some times over): all of the next axis at once.
+      const int64_t rows = std::min(n / run, o.dims[last - 1] - index[last - 1]), stride = o.strides[last - 1];
+      for (int64_t r = 0; r < rows; ++r) {
+        const T value = from[r * stride];
+        for (int64_t k = 0; k < run; ++k) to[r * run + k] = value;
+      }
+      to += rows * run;
+      n -= rows * run;
+      offset += rows * stride;
+      index[last - 1] += rows;
+      for (int d = last - 1; d >= 0 && index[d] == o.dims[d]; --d) {
+        offset -= index[d] * o.strides[d];
+        index[d] = 0;
+        if (d > 0) {
+          offset += o.strides[d - 1];
+          ++index[d - 1];
+        }
+      }
+      continue;
+    }
     if (step == 1) {
       std::memcpy(to, from, run * sizeof(T));
     } else if (step == 0) {

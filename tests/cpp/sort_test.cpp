@@ -103,6 +103,37 @@ TEST(sort_and_argsort) {
   });
 }
 
+// Rows that are sorted side by side come out as rows sorted alone, bit by bit.
+TEST(rows_side_by_side) {
+  for_types([](const Kernels& k, auto type, Lane lane) {
+    using T = decltype(type);
+    Random random(2);
+    const int64_t rows = 37;
+    for (const int64_t n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 33, 100, 255, 256, 257}) {
+      for (const int kind : {0, 1, 2}) {
+        for (const bool down : {false, true}) {
+          const std::vector<T> x = sample<T>(random, rows * n, kind);
+          Guarded<T> alone(rows * n), together(x);
+          Guarded<char> scratch(rows * sort_scratch_bytes(lane, n, false));
+          const TaskFn sort = k.sort.sort[static_cast<int>(lane)];
+          SortArgs a{n, down, false, x.data(), alone.data(), nullptr, scratch.data()};
+          run_units(sort, &a, rows, Split::units_backwards);
+          a = {n, down, false, together.data(), together.data(), nullptr, scratch.data()};  // in place
+          run_units(sort, &a, rows, Split::all);
+          CHECK(alone.intact() && together.intact() && scratch.intact());
+          CHECK_EQ(std::memcmp(alone.data(), together.data(), static_cast<size_t>(rows * n) * sizeof(T)), 0);
+          for (int64_t r = 0; r < rows; ++r) {
+            const std::vector<int64_t> want = order(x.data() + r * n, n, down);
+            for (int64_t i = 0; i < n; ++i) {
+              CHECK(same(together[static_cast<size_t>(r * n + i)], x[static_cast<size_t>(r * n + want[static_cast<size_t>(i)])]));
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
 TEST(top_k_gives_the_lower_index_first) {
   for_types([](const Kernels& k, auto type, Lane lane) {
     using T = decltype(type);

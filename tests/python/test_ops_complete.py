@@ -22,6 +22,7 @@ COVERED_ELSEWHERE = {
     "softmax_cross_entropy": "categorical_crossentropy",
     "sparse_softmax_cross_entropy": "sparse_categorical_crossentropy",
     "put_along_axis": "the gradient of take_along_axis",
+    "spread": "repeat and tile",
     "dynamic_slice": "slice with a tensor of starts",
     "dynamic_update_slice": "slice_update",
     "unique_with_size": "unique with a size",

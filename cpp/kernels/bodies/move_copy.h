@@ -104,6 +104,7 @@ FALCONET_INLINE void copy_runs(const T* x, int64_t xs, T* y, int64_t ys, int64_t
   for (int64_t r = 0; r < rows; ++r) memcpy(y + r * ys, x + r * xs, static_cast<size_t>(columns) * sizeof(T));
 }
 
+// Strides of the innermost axis that compilers have shuffles for are written out.
 template <class T>
 FALCONET_INLINE void copy_strided(const T* x, int64_t xs0, int64_t xs1, T* y, int64_t ys0, int64_t ys1, int64_t rows,
                                   int64_t columns) {
@@ -111,6 +112,10 @@ FALCONET_INLINE void copy_strided(const T* x, int64_t xs0, int64_t xs1, T* y, in
     if (xs1 == 0 && ys1 == 1) {
       const T value = *x;
       for (int64_t j = 0; j < columns; ++j) y[j] = value;
+    } else if (ys1 == 1 && xs1 == -1) {
+      for (int64_t j = 0; j < columns; ++j) y[j] = x[-j];
+    } else if (ys1 == 1 && xs1 == 2) {
+      for (int64_t j = 0; j < columns; ++j) y[j] = x[2 * j];
     } else if (ys1 == 1) {
       for (int64_t j = 0; j < columns; ++j) y[j] = x[j * xs1];
     } else {

@@ -2,6 +2,7 @@
 #include "kernels/sort.h"
 
 #include "kernels/bodies/sort_keys.h"
+#include "kernels/bodies/sort_lanes.h"
 
 namespace falconet::FALCONET_ISA {
 namespace {
@@ -30,10 +31,17 @@ void sort(const void* args, int64_t begin, int64_t end) {
   const SortArgs& a = *static_cast<const SortArgs*>(args);
   const int64_t n = a.n, entry = static_cast<int64_t>(sizeof(T)) * (a.index == nullptr ? 1 : 2);
   const int64_t scratch_bytes = round_up_64(2 * n * entry);
+  constexpr int64_t kLaneSortSize = 256;  // its work grows a little faster than that of merging
+  constexpr int kRows = Vec<T>::width;
   for (int64_t r = begin; r < end; ++r) {
     const T* x = static_cast<const T*>(a.x) + r * n;
     T* y = a.y == nullptr ? nullptr : static_cast<T*>(a.y) + r * n;
     void* scratch = static_cast<char*>(a.scratch) + r * scratch_bytes;
+    if (a.index == nullptr && n <= kLaneSortSize && r + kRows <= end) {
+      sort_lanes(x, y, n, a.descending, scratch);
+      r += kRows - 1;
+      continue;
+    }
     if (a.index == nullptr) {
       using E = KeyEntry<KeyType<T>>;
       E* keys = static_cast<E*>(scratch);

@@ -87,7 +87,10 @@ def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
 
 def stack(x: Any, axis: int = 0) -> Any:
     """Arrays of one shape along a new axis."""
-    return concatenate([expand_dims(v, axis) for v in x], axis)
+    xs = list(x) if isinstance(x, (tuple, list)) else list(tensor(x))
+    if not xs:
+        raise ValueError("[stack] `x` is empty; it must hold at least one array.")
+    return core.stack(*xs, axis=axis)
 
 
 def _at_least(xs: Any, rank: int) -> list[Any]:
@@ -194,13 +197,7 @@ def tile(x: Any, repeats: Any) -> Any:
     """x repeated as a whole, `repeats[a]` times along axis a (counted from the last)."""
     x = tensor(x)
     times = [int(repeats)] if isinstance(repeats, int) else [int(r) for r in repeats]
-    rank = max(len(times), len(x.shape))
-    times = [1] * (rank - len(times)) + times
-    sizes = [1] * (rank - len(x.shape)) + list(x.shape)
-    apart = [v for n in sizes for v in (1, n)]
-    full = [v for t, n in zip(times, sizes, strict=True) for v in (t, n)]
-    spread = core.broadcast_to(core.reshape(x, shape=tuple(apart)), shape=tuple(full))
-    return core.reshape(spread, shape=tuple(t * n for t, n in zip(times, sizes, strict=True)))
+    return core.tile(x, repeats=times)
 
 
 @symbolic
@@ -211,16 +208,12 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
         x, axis = ravel(x), 0
     axis = canonical_axis("repeat", axis, len(x.shape))
     n = x.shape[axis]
+    if type(repeats) is int:
+        return core.repeat(x, repeats=repeats, axis=axis)
     counts = tensor(repeats)
     if size_of(counts.shape) == 1:
         times = number_of("repeat", core.reshape(counts, shape=()))
-        sizes = list(x.shape)
-        sizes.insert(axis + 1, 1)
-        wide = sizes.copy()
-        wide[axis + 1] = times
-        sizes[axis : axis + 2] = [n * times]
-        apart = core.reshape(x, shape=(*x.shape[: axis + 1], 1, *x.shape[axis + 1 :]))
-        return core.reshape(core.broadcast_to(apart, shape=tuple(wide)), shape=tuple(sizes))
+        return core.repeat(x, repeats=times, axis=axis)
     if tuple(counts.shape) != (n,):
         raise ValueError(
             f"[repeat] `repeats` has shape {tuple(counts.shape)}; it must be one number, or one for each of the {n}"
@@ -270,13 +263,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     axes = axes * len(shifts) if len(axes) == 1 else axes
     if len(shifts) != len(axes):
         raise ValueError(f"[roll] `shift` {shift} and `axis` {axis} must have as many entries.")
-    for by, a in zip(shifts, axes, strict=True):
-        a = canonical_axis("roll", a, len(x.shape))
-        n = x.shape[a]
-        cut = -int(by) % n if n else 0
-        if cut:
-            x = core.concatenate(part(x, a, cut, n), part(x, a, 0, cut), axis=a)
-    return x
+    return core.roll(x, shift=[int(by) for by in shifts], axis=axes)
 
 
 @symbolic
