@@ -213,7 +213,7 @@ def test_checkpoints_and_csv(tmp_path):
     ])  # fmt: skip
     assert sorted(p.name for p in tmp_path.iterdir()) == ["best.weights.h5", "log.csv", "m01.keras", "m02.keras"]
     rows = (tmp_path / "log.csv").read_text().splitlines()
-    assert rows[0] == "epoch,loss" and len(rows) == 3
+    assert rows[0] == "epoch,loss,val_loss" and len(rows) == 3 and rows[2].endswith(",NA")
     copy = keras.models.load_model(tmp_path / "m02.keras")
     np.testing.assert_array_equal(copy.get_weights()[0], model.get_weights()[0])
     with pytest.raises(KeyError, match="`filepath` asks for"):

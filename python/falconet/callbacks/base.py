@@ -17,6 +17,21 @@ class Callback:
         self.params: dict[str, Any] = {}
         self._model: Any = None
 
+    #: Whether the hooks at the end of batches, epochs and training are called after those of the other callbacks.
+    runs_last = False
+
+    def get_state(self) -> Any:
+        """What a checkpoint keeps of this callback: None for nothing, or numbers, text, arrays, and lists and
+        dictionaries (with text as keys) of them."""
+        return None
+
+    def set_state(self, state: Any) -> None:
+        """Takes back what `get_state` returned: before `on_epoch_begin` of the epoch that comes next, or, where
+        training goes on within an epoch, after it."""
+
+    def release(self) -> None:
+        """Called however the loop ends: by its end, by an exception, by an interruption. Close files here."""
+
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
 
@@ -93,6 +108,12 @@ class History(Callback):
     def on_train_begin(self, logs: Logs = None) -> None:
         self.epoch = []
         self.history = {}
+
+    def get_state(self) -> Any:
+        return {"epoch": self.epoch, "history": self.history}
+
+    def set_state(self, state: Any) -> None:
+        self.epoch, self.history = list(state["epoch"]), dict(state["history"])
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.epoch.append(epoch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -36,12 +37,12 @@ class CallbackList(Callback):
                 self.callbacks.append(one)
         self._progbar = next((c for c in self.callbacks if isinstance(c, ProgbarLogger)), None)
         history = next((c for c in self.callbacks if isinstance(c, History)), None)
-        if add_progbar and self._progbar is None:
-            self._progbar = ProgbarLogger()
-            self.callbacks.append(self._progbar)
         if add_history and history is None:
             history = History()
             self.callbacks.append(history)
+        if add_progbar and self._progbar is None:
+            self._progbar = ProgbarLogger()
+            self.callbacks.append(self._progbar)
         self._in_training = False
         if model is not None:
             self.set_model(model)
@@ -70,7 +71,8 @@ class CallbackList(Callback):
         found = []
         for moment in ("begin", "end"):
             names = (f"on_{kind}_batch_{moment}", *(alias.format(moment) for alias in _ALIASES[kind]))
-            wanted = [getattr(c, names[0]) for c in self.callbacks if overrides(c, *names)]
+            order = self.callbacks if moment == "begin" else self._last_last
+            wanted = [getattr(c, names[0]) for c in order if overrides(c, *names)]
             found.append(_together(wanted) if wanted else None)
         return found[0], found[1]
 
@@ -93,8 +95,38 @@ class CallbackList(Callback):
 
     def close(self) -> None:
         """Called however the loop ends."""
-        if self._progbar is not None:
-            self._progbar.close()
+        for callback in self.callbacks:
+            callback.release()
+
+    @property
+    def _last_last(self) -> list[Callback]:
+        return sorted(self.callbacks, key=lambda callback: callback.runs_last)
+
+    # --- checkpoints -------------------------------------------------------------------------------------------------
+
+    def _named(self) -> dict[str, Callback]:
+        """The callbacks by class and number, as a checkpoint calls them."""
+        found: dict[str, Callback] = {}
+        for callback in self.callbacks:
+            kind = type(callback).__name__
+            found[f"{kind}/{sum(name.startswith(f'{kind}/') for name in found)}"] = callback
+        return found
+
+    def get_state(self) -> dict[str, Any]:
+        states = {name: callback.get_state() for name, callback in self._named().items()}
+        return {name: state for name, state in states.items() if state is not None}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        named = self._named()
+        unknown = sorted(set(state) - set(named))
+        if unknown:
+            warnings.warn(
+                f"[fit] the backup has the state of callbacks {unknown}, which this call of fit() does not have.",
+                stacklevel=2,
+            )
+        for name in state:
+            if name in named:
+                named[name].set_state(state[name])
 
     # --- hooks -------------------------------------------------------------------------------------------------------
 
@@ -103,7 +135,7 @@ class CallbackList(Callback):
             callback.on_epoch_begin(epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        for callback in self.callbacks:
+        for callback in self._last_last:
             callback.on_epoch_end(epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
@@ -111,7 +143,7 @@ class CallbackList(Callback):
             callback.on_train_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        for callback in self.callbacks:
+        for callback in self._last_last:
             callback.on_train_batch_end(batch, logs)
 
     def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
@@ -137,7 +169,7 @@ class CallbackList(Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         self._in_training = False
-        for callback in self.callbacks:
+        for callback in self._last_last:
             callback.on_train_end(logs)
 
     def on_test_begin(self, logs: Logs = None) -> None:

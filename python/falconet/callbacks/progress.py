@@ -88,7 +88,7 @@ class ProgbarLogger(Callback):
         if self._bar is not None and (wanted is None or done < wanted):
             self._bar.update(done, list(logs.items()), finalize=False)
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Ends a line that was left open by an interruption."""
         if self._bar is not None and self._bar.line_open:
             print(flush=True)

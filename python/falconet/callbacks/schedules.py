@@ -5,14 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from falconet.callbacks.base import Callback, Logs
 from falconet.callbacks.monitor import Monitor
 
 
-def _learning_rate(model: Any) -> float:
-    if not hasattr(model.optimizer, "learning_rate"):
-        raise ValueError("the optimizer has no `learning_rate`.")
-    return float(model.optimizer.learning_rate)
+def _optimizers(model: Any, owner: str) -> dict[str, Any]:
+    """The optimizers with a learning rate, by the name of its log: one, or those inside a `MultiOptimizer`."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if hasattr(optimizer, "optimizers"):
+        return {f"learning_rate_{one.name}": one for one in optimizer.optimizers}
+    if not hasattr(optimizer, "learning_rate"):
+        raise ValueError(f"[{owner}] the optimizer {optimizer!r} has no `learning_rate`.")
+    return {"learning_rate": optimizer}
+
+
+def learning_rates(model: Any, owner: str) -> dict[str, float]:
+    """The present learning rates by the names of their logs."""
+    return {name: float(one.learning_rate) for name, one in _optimizers(model, owner).items()}
+
+
+def _words(name: str) -> str:
+    """The name of a log for people: `learning_rate_adam` is the adam learning rate."""
+    return f"{name.removeprefix('learning_rate').lstrip('_')} learning rate".lstrip()
 
 
 class LearningRateScheduler(Callback):
@@ -28,16 +44,17 @@ class LearningRateScheduler(Callback):
         from falconet.layers.signature import signature_of
 
         given = signature_of(self.schedule, skip=1 if hasattr(self.schedule, "__self__") else 0).positional
-        rate = self.schedule(epoch) if len(given) == 1 else self.schedule(epoch, _learning_rate(self.model))
-        if isinstance(rate, bool) or not hasattr(rate, "__float__"):
-            raise ValueError(f"[LearningRateScheduler] `schedule` must return a number, got {rate!r}.")
-        self.model.optimizer.learning_rate = float(rate)
-        if self.verbose > 0:
-            print(f"Epoch {epoch + 1}: learning rate set to {float(rate)}.")
+        for name, optimizer in _optimizers(self.model, "LearningRateScheduler").items():
+            rate = self.schedule(epoch) if len(given) == 1 else self.schedule(epoch, float(optimizer.learning_rate))
+            if isinstance(rate, bool) or not hasattr(rate, "__float__"):
+                raise ValueError(f"[LearningRateScheduler] `schedule` must return a number, got {rate!r}.")
+            optimizer.learning_rate = float(rate)
+            if self.verbose > 0:
+                print(f"\nEpoch {epoch + 1}: LearningRateScheduler setting {_words(name)} to {float(rate)}.")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if logs is not None:
-            logs["learning_rate"] = _learning_rate(self.model)
+            logs.update(learning_rates(self.model, "LearningRateScheduler"))
 
 
 class ReduceLROnPlateau(Callback):
@@ -58,7 +75,11 @@ class ReduceLROnPlateau(Callback):
         super().__init__()
         if not 0 <= factor < 1:
             raise ValueError(f"[ReduceLROnPlateau] `factor` must be at least 0 and less than 1, got {factor!r}.")
+        for name, value in (("patience", patience), ("cooldown", cooldown)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ValueError(f"[ReduceLROnPlateau] `{name}` must be an integer >= 0, got {value!r}.")
         self.monitor, self.factor, self.patience, self.verbose = monitor, factor, patience, verbose
+        self.mode, self.min_delta = mode, min_delta
         self.cooldown, self.min_lr = cooldown, min_lr
         self._monitor = Monitor("ReduceLROnPlateau", monitor, mode, min_delta)
         self.wait = self.cooldown_counter = 0
@@ -68,11 +89,16 @@ class ReduceLROnPlateau(Callback):
         self.wait = self.cooldown_counter = 0
         self.best = None
 
+    def get_state(self) -> Any:
+        return {"wait": self.wait, "cooldown_counter": self.cooldown_counter, "best": self.best}
+
+    def set_state(self, state: Any) -> None:
+        self.wait, self.cooldown_counter, self.best = state["wait"], state["cooldown_counter"], state["best"]
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._monitor.resolve(self.model)
-        rate = _learning_rate(self.model)
         if logs is not None:
-            logs["learning_rate"] = rate
+            logs.update(learning_rates(self.model, "ReduceLROnPlateau"))
         current = self._monitor.value(logs)
         if current is None:
             return
@@ -83,9 +109,17 @@ class ReduceLROnPlateau(Callback):
             self.best, self.wait = current, 0
         elif self.cooldown_counter <= 0:
             self.wait += 1
-            if self.wait >= self.patience and rate > self.min_lr:
-                rate = max(rate * self.factor, self.min_lr)
-                self.model.optimizer.learning_rate = rate
-                if self.verbose > 0:
-                    print(f"Epoch {epoch + 1}: learning rate reduced to {rate}.")
+            if self.wait >= self.patience and self._reduce(epoch):
                 self.cooldown_counter, self.wait = self.cooldown, 0
+
+    def _reduce(self, epoch: int) -> bool:
+        """Whether some rate was above `min_lr`, and is lower now."""
+        reduced = False
+        for name, optimizer in _optimizers(self.model, "ReduceLROnPlateau").items():
+            rate = float(optimizer.learning_rate)
+            if rate > np.float32(self.min_lr):
+                optimizer.learning_rate = rate = max(rate * self.factor, self.min_lr)
+                reduced = True
+                if self.verbose > 0:
+                    print(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing {_words(name)} to {rate}.")
+        return reduced

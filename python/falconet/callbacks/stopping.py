@@ -9,6 +9,9 @@ from falconet.callbacks.base import Callback, Logs
 from falconet.callbacks.monitor import Monitor
 
 
+_STOPPING_STATE = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
+
+
 class EarlyStopping(Callback):
     """Stops when `monitor` has not improved by more than `min_delta` for `patience` epochs.
 
@@ -51,6 +54,13 @@ class EarlyStopping(Callback):
         self.best = None
         self.best_epoch = 0
         self.best_weights = None
+
+    def get_state(self) -> Any:
+        return {name: getattr(self, name) for name in _STOPPING_STATE}
+
+    def set_state(self, state: Any) -> None:
+        for name in _STOPPING_STATE:
+            setattr(self, name, state[name])
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._monitor.resolve(self.model)

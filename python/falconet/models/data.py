@@ -14,7 +14,8 @@ import numpy as np
 
 from falconet import config, tree
 from falconet.models.programs import take_rows
-from falconet.random.seed_generator import permutation
+from falconet.random.global_state import get_random_state, set_random_state
+from falconet.random.seed_generator import make_default_seed, permutation
 from falconet.utils.packing import unpack_x_y_sample_weight
 
 Hook = Callable[[int, Any], Any]
@@ -150,6 +151,7 @@ class ArrayData:
         self.steps = self.batches if steps is None else steps
         self._shuffle = shuffle
         self._order: np.ndarray | None = None
+        self._order_seed: int | None = None
         self._position = self._epoch_start = 0
         self.exhausted = False  # rows never run out: they start over
 
@@ -159,20 +161,52 @@ class ArrayData:
     def begin_epoch(self) -> None:
         """Starts again from the first row (in a new order where shuffled)."""
         self._position = self._epoch_start = 0
+        if self._shuffle:
+            self._set_order(make_default_seed())
+
+    def _set_order(self, seed: int) -> None:
+        self._order_seed = seed
         if self._shuffle == "batch":
-            starts = permutation(self.rows // self.batch_size) * self.batch_size
+            starts = permutation(self.rows // self.batch_size, seed) * self.batch_size
             whole = (starts[:, None] + np.arange(self.batch_size)).reshape(-1)
             self._order = np.concatenate([whole, np.arange(whole.size, self.rows)])
-        elif self._shuffle:
-            self._order = permutation(self.rows)
+        else:
+            self._order = permutation(self.rows, seed)
+
+    def get_state(self) -> dict[str, Any]:
+        """The place in the data, for a checkpoint."""
+        return {
+            "rows": self.rows, "batch_size": self.batch_size, "order_seed": self._order_seed,
+            "position": self._position, "epoch_start": self._epoch_start,
+        }  # fmt: skip
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes to the place that `get_state` described; the data must have the same size."""
+        for name in ("rows", "batch_size"):
+            if state.get(name) != getattr(self, name):
+                raise ValueError(
+                    f"[fit] the backup was made with data of {name}={state.get(name)}; this data has "
+                    f"{name}={getattr(self, name)}."
+                )
+        if state["order_seed"] is not None:
+            self._set_order(state["order_seed"])
+        self._position, self._epoch_start = state["position"], state["epoch_start"]
 
     def run(self, program: Any, count: int, on_batch: Hook | None) -> tuple[int, Any]:
         """Up to `count` further steps, at most to the end of the data: (steps run, outputs of the last)."""
         if self._position >= self.batches:
             self.begin_epoch()
         count = min(count, self.batches - self._position)
-        first, self._position = self._position, self._position + count
-        return program.epoch(self.arrays, self._order, self.batch_size, first, count, on_batch)
+        first = self._position
+        if on_batch is None:
+            self._position += count
+            return program.epoch(self.arrays, self._order, self.batch_size, first, count, None)
+
+        def step(index: int, outputs: Any) -> Any:
+            self._position += 1  # kept exact, as a hook may ask for a checkpoint
+            return on_batch(index, outputs)
+
+        return program.epoch(self.arrays, self._order, self.batch_size, first, count, step)
 
     def batch(self, step: int) -> Any:
         """The batch that was step `step` of the current epoch."""
@@ -196,6 +230,8 @@ class BatchData:
     def __init__(self, source: Any, steps: int | None, shuffle: Any, owner: str, class_weight: Any = None) -> None:
         self._source, self._owner, self._class_weight = source, owner, class_weight
         self._iterator: Iterator[Any] | None = None
+        self._drawn = 0  # batches that came out of the present iterator
+        self._random_before: Any = None  # the random generators' state when it was made
         self._peeked: list[Any] = []
         self._latest: Any = None
         self._shuffle = bool(shuffle)
@@ -221,8 +257,10 @@ class BatchData:
         if self._peeked:
             return self._peeked.pop()
         if self._iterator is None:
+            self._random_before, self._drawn = get_random_state(), 0
             self._iterator = self._new_iterator()
         batch = next(self._iterator)
+        self._drawn += 1
         x, y, sample_weight = unpack_x_y_sample_weight(batch)
         x, y, sample_weight = as_arrays(x, y, sample_weight, self._owner)
         if self._class_weight is not None:
@@ -241,6 +279,36 @@ class BatchData:
         if not self.is_generator and not self._peeked:
             self._iterator = None
         self.exhausted = False
+
+    def get_state(self) -> dict[str, Any]:
+        """The place in the data, for a checkpoint: what the source says of itself if it has `state_dict`, else how many
+        batches have been drawn since the random generators were in which state."""
+        if hasattr(self._source, "state_dict"):
+            return {"source": self._source.state_dict()}
+        started = self._iterator is not None
+        return {"drawn": self._drawn - len(self._peeked), "random": self._random_before if started else None}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes to the place that `get_state` described. An iterable without `load_state_dict` is started again, and the
+        batches that had been used are drawn and dropped."""
+        self._peeked.clear()
+        if "source" in state:
+            self._source.load_state_dict(state["source"])
+            self._iterator = None
+            return
+        if not self.is_generator:
+            self._iterator, self._drawn = None, 0
+        if state["random"] is None:
+            return
+        if self._iterator is None:
+            set_random_state(state["random"])
+            self._random_before, self._iterator = state["random"], self._new_iterator()
+        for _ in range(state["drawn"] - self._drawn):
+            if next(self._iterator, None) is None:
+                raise ValueError(
+                    f"[{self._owner}] the backup was made after {state['drawn']} batches, but the iterable ends before."
+                )
+        self._drawn = state["drawn"]
 
     def batch(self, step: int) -> Any:
         """The batch that ran last."""
@@ -270,6 +338,8 @@ class BatchData:
         return done, outputs
 
     def end_epoch(self) -> None:
+        if not self.is_generator and self.restart_wanted():
+            self._iterator = None
         if hasattr(self._source, "on_epoch_end"):
             self._source.on_epoch_end()
 

@@ -16,6 +16,7 @@ from falconet.callbacks import CallbackList
 from falconet.layers import call_state
 from falconet.models.data import ArrayData, as_arrays, is_batch_source, make_data, split_validation
 from falconet.models.programs import EagerProgram
+from falconet.models.training_state import TrainingState
 from falconet.utils.packing import unpack_x_y_sample_weight
 
 _ENDLESS = 1 << 40  # more steps than any data set has
@@ -146,12 +147,13 @@ class _BatchHooks:
     """Calls a callback list's per-batch hooks between steps, and ends the epoch where one of them stops the
     training."""
 
-    def __init__(self, model: Any, begin: Any, end: Any, wanted: int | None, kind: str) -> None:
-        self._model, self._begin, self._end, self._wanted, self._kind = model, begin, end, wanted, kind
-        self._step = 0
+    def __init__(self, model: Any, hooks: Any, wanted: int | None, kind: str, state: TrainingState | None) -> None:
+        self._model, self._wanted, self._kind, self._state = model, wanted, kind, state
+        self._begin, self._end = hooks
+        self._step = 0 if state is None else state.step
         self.latest: Any = None
-        if begin is not None:
-            begin(0, None)
+        if self._begin is not None and (wanted is None or self._step < wanted):
+            self._begin(self._step, None)
 
     def __call__(self, _: int, outputs: Any) -> None:
         self.latest = outputs
@@ -160,22 +162,27 @@ class _BatchHooks:
         if (step + 1) % self._model.steps_per_execution and not is_last:
             return
         if self._end is not None:
-            self._end(step, {"outputs": outputs} if self._kind == "predict" else plain_logs(outputs))
+            logs = {"outputs": outputs} if self._kind == "predict" else plain_logs(outputs)
+            if self._state is not None:
+                self._state.step, self._state.logs = step + 1, logs
+            self._end(step, logs)
         if self._model.stop_training and self._kind == "train":
             raise _EndOfEpoch
         if self._begin is not None and not is_last:
             self._begin(step + 1, None)
 
 
-def _run_epoch(model: Any, data: Any, program: Any, callbacks: CallbackList, kind: str) -> Any:
-    """Runs the steps of one epoch; the outputs of the last step."""
-    if data.restart_wanted():
+def _run_epoch(
+    model: Any, data: Any, program: Any, callbacks: CallbackList, kind: str, state: TrainingState | None = None
+) -> Any:
+    """Runs the steps of one epoch, or those that are left of it; the outputs of the last step."""
+    done, piece, outputs = (0, 1, None) if state is None or not state.step else (state.step, 1, state.logs)
+    if not done and data.restart_wanted():
         data.begin_epoch()
     wanted: int | None = data.steps
-    begin, end = callbacks.batch_hooks(kind)
-    hooks = None if begin is None and end is None else _BatchHooks(model, begin, end, wanted, kind)
+    batch_hooks = callbacks.batch_hooks(kind)
+    hooks = None if batch_hooks == (None, None) else _BatchHooks(model, batch_hooks, wanted, kind, state)
     shows_progress = callbacks.shows_progress
-    done, piece, outputs = 0, 1, None
     try:
         while (wanted is None or done < wanted) and not data.exhausted:
             left = _ENDLESS if wanted is None else wanted - done
@@ -242,30 +249,33 @@ def fit(
         )
     model.stop_training = False
     model._batch_source = data
-    logs: dict[str, Any] = {}
-    callbacks.on_train_begin()
+    model._initial_epoch = None
+    state = TrainingState(model, data, validation, callbacks, initial_epoch)
+    object.__setattr__(model, "_training_state", state)
     try:
-        for epoch in range(initial_epoch if model._initial_epoch is None else model._initial_epoch, epochs):
-            model.reset_metrics()
-            callbacks.on_epoch_begin(epoch)
-            logs = plain_logs(_run_epoch(model, data, model._program("train", check=True), callbacks, "train"))
+        callbacks.on_train_begin()
+        if model._initial_epoch is not None:  # a callback may set it, as in Keras
+            state.epoch = model._initial_epoch
+        state.start()
+        while state.epoch < epochs and not model.stop_training:
+            epoch = state.epoch
+            if not state.step:
+                model.reset_metrics()
+                callbacks.on_epoch_begin(epoch)
+            program = model._program("train", check=True)
+            logs = plain_logs(_run_epoch(model, data, program, callbacks, "train", state))
             if validation is not None and _should_validate(epoch, validation_freq):
                 found = _evaluate(model, validation, callbacks)
                 logs = {**logs, **{f"val_{name}": value for name, value in found.items()}}
+            state.epoch, state.step, state.logs = epoch + 1, 0, logs
             callbacks.on_epoch_end(epoch, logs)
-            if model.stop_training:
-                break
-        finished = True
-    except BaseException:
-        finished = False
-        raise
-    finally:
-        if hasattr(model.optimizer, "finalize_variable_values") and epochs > 0:
+        if state.epoch > initial_epoch and hasattr(model.optimizer, "finalize_variable_values"):
             model.optimizer.finalize_variable_values(model.trainable_weights)
+        callbacks.on_train_end(state.logs)
+    finally:
+        object.__setattr__(model, "_training_state", None)
         model._batch_source = None
         callbacks.close()
-    if finished:
-        callbacks.on_train_end(logs)
     return model.history
 
 

@@ -28,6 +28,7 @@ class Trainer:
     _compile_config: Any
     _predict_one: Any
     _predict_version: int
+    _training_state: Any
     if TYPE_CHECKING:  # of the layer that the other half is
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
@@ -52,6 +53,7 @@ class Trainer:
             "_prepared": {},
             "_predict_one": None,
             "_predict_version": -1,
+            "_training_state": None,
         }
         for name, value in state.items():
             object.__setattr__(self, name, value)  # none of it is state of the layer
