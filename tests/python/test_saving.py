@@ -95,7 +95,7 @@ def test_unregistered_classes_are_not_looked_up(tmp_path):
 
 def test_weights_files(tmp_path):
     model, x = trained()
-    path = tmp_path / "w.weights.h5"
+    path = tmp_path / "w.falconet"
     model.save_weights(path)
     other, _ = trained("sgd")
     other.load_weights(path)

@@ -192,6 +192,12 @@ class LayerNormalization(_ScaleAndShift):
             beta_constraint, gamma_constraint, **kwargs,
         )  # fmt: skip
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        if config.get("rms_scaling"):  # Keras still writes this argument, which it has given up
+            raise ValueError(f"[{cls.__name__}] from_config: rms_scaling=True is not available; use RMSNormalization.")
+        return super().from_config({key: value for key, value in config.items() if key != "rms_scaling"})
+
     def build(self, input_shape: Any) -> None:
         self._add_scale_and_shift(_sizes(self, input_shape, self.axis))
 

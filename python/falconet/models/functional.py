@@ -8,8 +8,8 @@ from falconet import tree
 from falconet.layers.layer import Layer
 from falconet.models.graph import Graph, OpCall
 from falconet.models.model import Model
-from falconet.models.op_names import name_of_op, op_by_name
-from falconet.saving.registration import CustomObjectScope
+from falconet.models.op_names import is_op, op_config, op_of
+from falconet.saving.registration import CustomObjectScope, write_as
 from falconet.saving.serialization import deserialize_keras_object, serialize_keras_object
 from falconet.tracing import KerasTensor
 
@@ -28,6 +28,9 @@ class Functional(Model):
         return functional_config(self)
 
 
+write_as(Functional, "src.models.functional")
+
+
 def functional_config(model: Model) -> dict[str, Any]:
     """A graph model as plain values."""
     graph: Graph = model._graph
@@ -40,20 +43,23 @@ def functional_config(model: Model) -> dict[str, Any]:
         address[original] = address[id(new)]
     layers = []
     for operation in graph.operations:
+        calls = [(call.args, call.kwargs) for call in graph.calls_of(operation) if not call.is_input]
         if isinstance(operation, OpCall):
-            config: dict[str, Any] = {"class_name": "__op__", "config": {"function": name_of_op(operation.function)}}
+            config, args, kwargs = op_config(operation.function, operation.name, *calls[0])
+            config["config"] = _pack(config["config"], address)
+            calls = [(args, kwargs)]
         else:
             config = serialize_keras_object(operation)
         config["name"] = operation.name
+        exact = config["class_name"] == "__op__"
         config["inbound_nodes"] = [
-            {"args": _pack(list(call.args), address), "kwargs": _pack(dict(call.kwargs), address)}
-            for call in graph.calls_of(operation)
-            if not call.is_input
+            {"args": _pack(list(args), address, exact), "kwargs": _pack(dict(kwargs), address, exact)}
+            for args, kwargs in calls
         ]
         layers.append(config)
 
     def locate(struct: Any) -> Any:
-        return _pack(struct, address)
+        return tree.map_structure(lambda x: address[id(x)], struct)
 
     return {
         "name": model.name,
@@ -64,16 +70,17 @@ def functional_config(model: Model) -> dict[str, Any]:
     }
 
 
-def _pack(value: Any, address: dict[int, list[Any]]) -> Any:
-    """Call arguments as plain values: symbolic tensors by address, tuples marked (JSON has only lists)."""
+def _pack(value: Any, address: dict[int, list[Any]], exact: bool = False) -> Any:
+    """Call arguments as plain values: symbolic tensors by address, tuples as lists, as Keras has them, or marked."""
     if isinstance(value, KerasTensor):
-        return {"class_name": "__keras_tensor__", "config": {"keras_history": address[id(value)]}}
-    if isinstance(value, tuple):
-        return {"class_name": "__tuple__", "config": [_pack(v, address) for v in value]}
-    if isinstance(value, list):
-        return [_pack(v, address) for v in value]
+        config = {"shape": list(value.shape), "dtype": value.dtype, "keras_history": address[id(value)]}
+        return {"class_name": "__keras_tensor__", "config": config}
+    if isinstance(value, tuple) and exact:
+        return {"class_name": "__tuple__", "config": [_pack(v, address, exact) for v in value]}
+    if isinstance(value, (list, tuple)):
+        return [_pack(v, address, exact) for v in value]
     if isinstance(value, dict):
-        return {key: _pack(v, address) for key, v in value.items()}
+        return {key: _pack(v, address, exact) for key, v in value.items()}
     return serialize_keras_object(value)
 
 
@@ -91,6 +98,18 @@ def _unpack(value: Any, tensors: dict[tuple[str, int, int], KerasTensor]) -> Any
     if kind is not None and "config" in value:
         return deserialize_keras_object(value)
     return {key: _unpack(v, tensors) for key, v in value.items()}
+
+
+def _located(struct: Any, tensors: dict[tuple[str, int, int], KerasTensor]) -> Any:
+    """A structure of [layer name, call, output] as the tensors that these are."""
+    if isinstance(struct, dict):
+        return {name: _located(part, tensors) for name, part in struct.items()}
+    if len(struct) == 3 and isinstance(struct[0], str):
+        found = tensors.get((struct[0], struct[1], struct[2]))
+        if found is None:
+            raise ValueError(f"[from_config] there is no tensor {struct!r}.")
+        return found
+    return [_located(part, tensors) for part in struct]
 
 
 def _missing_tensor(value: Any, tensors: dict[tuple[str, int, int], KerasTensor]) -> bool:
@@ -125,15 +144,16 @@ def functional_from_config(cls: type, config: dict[str, Any], custom_objects: di
                 outputs = operations[name](*args, **kwargs)
                 for position, tensor in enumerate(tree.flatten(outputs)):
                     tensors[name, index, position] = tensor
-                if isinstance(operations[name], OpCall):
-                    tree.flatten(outputs)[0].record.op_call = operations[name]
+                record = getattr(tree.flatten(outputs)[0], "record", None)
+                if not isinstance(operations[name], Layer) and record is not None:
+                    record.op_call = OpCall(record.operation, name)
             if len(later) == len(waiting):
                 raise ValueError(
                     f"[from_config] the calls of {sorted({name for name, _, _ in later})} need tensors nothing makes."
                 )
             waiting = later
-        inputs = _unpack(config["input_layers"], tensors)
-        outputs = _unpack(config["output_layers"], tensors)
+        inputs = _located(config["input_layers"], tensors)
+        outputs = _located(config["output_layers"], tensors)
     made = Functional if cls is Model else cls
     model = made(inputs, outputs, name=config.get("name"))
     if not config.get("trainable", True):
@@ -142,8 +162,8 @@ def functional_from_config(cls: type, config: dict[str, Any], custom_objects: di
 
 
 def _operation(config: dict[str, Any]) -> Any:
-    if config.get("class_name") == "__op__":
-        return OpCall(op_by_name(config["config"]["function"]), config["name"])
+    if is_op(config):
+        return op_of({**config, "config": _unpack(config["config"], {})})
     layer = deserialize_keras_object({k: v for k, v in config.items() if k not in ("inbound_nodes", "name")})
     if not isinstance(layer, Layer):
         raise ValueError(f"[from_config] {config.get('class_name')!r} is not a layer.")

@@ -15,7 +15,9 @@ follow one another exactly, names must be distinct, and shapes must have the siz
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -62,16 +64,13 @@ def encode(tensors: dict[str, Any], metadata: dict[str, str]) -> list[Any]:
     return [len(text).to_bytes(8, "little"), text, *parts]
 
 
-def write(path: str, tensors: dict[str, Any], metadata: dict[str, str]) -> None:
-    """Writes the file whole or not at all: to a temporary file beside it, flushed to disk, then put in its place."""
-    parts = encode(tensors, metadata)
+@contextmanager
+def replacing(path: str) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path` when all has been written and is on disk, or not at all."""
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         with open(temporary, "wb") as file:
-            for part in parts:
-                file.write(
-                    part if isinstance(part, bytes) else part.reshape(-1).view(np.uint8).data if part.size else b""
-                )
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -79,6 +78,14 @@ def write(path: str, tensors: dict[str, Any], metadata: dict[str, str]) -> None:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
+
+
+def write(path: str, tensors: dict[str, Any], metadata: dict[str, str]) -> None:
+    """Writes the file whole or not at all: to a temporary file beside it, flushed to disk, then put in its place."""
+    parts = encode(tensors, metadata)
+    with replacing(path) as file:
+        for part in parts:
+            file.write(part if isinstance(part, bytes) else part.reshape(-1).view(np.uint8).data if part.size else b"")
 
 
 def to_bytes(tensors: dict[str, Any], metadata: dict[str, str]) -> bytes:

@@ -48,6 +48,11 @@ def register_builtin(obj: Any, namespace: str, *names: str) -> None:
     _places.setdefault(obj, (namespace, names[0] if names else obj.__name__))
 
 
+def write_as(obj: Any, namespace: str) -> None:
+    """Let configs call a class of Falconet's own by another namespace, where Keras has it in a private one."""
+    _places[obj] = (namespace, obj.__name__)
+
+
 def builtin_place(obj: Any) -> tuple[str, str] | None:
     """(namespace, public name) of one of Falconet's own objects, or None."""
     return _places.get(obj)

@@ -13,11 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from .registration import CustomObjectScope, builtin_place, find_builtin, get_registered_name, get_registered_object
+from ..dtype_policies import DTypePolicy
+from .registration import (
+    CustomObjectScope,
+    builtin_place,
+    find_builtin,
+    get_registered_name,
+    get_registered_object,
+    register_builtin,
+)
 
 _PLAIN = (str, int, float, bool)
 # Where Keras lets the root module stand for another namespace.
 _ROOT = ("models", "layers", "dtype_policies", "initializers", "optimizers", "losses", "metrics")
+
+
+register_builtin(DTypePolicy, "dtype_policies")
 
 
 class _Shared(local):
