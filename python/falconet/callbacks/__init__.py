@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .progress import ProgbarLogger as ProgbarLogger
     from .schedules import LearningRateScheduler as LearningRateScheduler, ReduceLROnPlateau as ReduceLROnPlateau
     from .stopping import EarlyStopping as EarlyStopping, TerminateOnNaN as TerminateOnNaN
+    from .tensorboard import TensorBoard as TensorBoard
 else:
     __all__, __getattr__, __dir__ = attach(
         __name__,
@@ -27,5 +28,6 @@ else:
             ".progress": "ProgbarLogger",
             ".schedules": "LearningRateScheduler ReduceLROnPlateau",
             ".stopping": "EarlyStopping TerminateOnNaN",
+            ".tensorboard": "TensorBoard",
         },
     )

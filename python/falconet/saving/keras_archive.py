@@ -22,12 +22,6 @@ _MAX_TEXT = 64 << 20
 _MAX_EXPANSION = 100  # of a compressed member; Keras stores without compression
 
 
-def is_archive(path: str) -> bool:
-    """Whether a file begins as zip archives do."""
-    with open(path, "rb") as file:
-        return file.read(4) == b"PK\x03\x04"
-
-
 def write_archive(path: str, model: Any, config: dict[str, Any]) -> None:
     """Writes a `.keras` archive, whole or not at all."""
     require_h5py("save_model")

@@ -13,7 +13,6 @@ variable that it is for.
 from __future__ import annotations
 
 import io
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -280,11 +279,3 @@ def _mismatch(part: Any, path: str, variables: list[Any], store: _Store) -> str 
 def _put(variables: list[Any], store: _Store) -> None:
     for i, variable in enumerate(variables):
         variable.assign(store[str(i)])
-
-
-def is_hdf5(path: str) -> bool:
-    """Whether a file begins as HDF5 files do."""
-    if not os.path.isfile(path):
-        return False
-    with open(path, "rb") as file:
-        return file.read(8) == b"\x89HDF\r\n\x1a\n"

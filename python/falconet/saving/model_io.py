@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 
 from .file_format import from_bytes, read, to_bytes, write
-from .keras_archive import Archive, is_archive
-from .keras_weights import is_hdf5, read_weights
 from .registration import CustomObjectScope
 from .serialization import deserialize_keras_object, serialize_keras_object
 
@@ -50,6 +48,13 @@ def _tensors(group: str, variables: list[Any]) -> dict[str, np.ndarray]:
 def _keras_layout(path: str, ending: str) -> bool:
     """Whether a file of this name is written in Keras's layout: its ending asks for it, and h5py is installed."""
     return path.endswith(ending) and find_spec("h5py") is not None
+
+
+def _kind(path: str) -> str:
+    """What a file is by its first bytes: "archive" (zip), "hdf5" or "falconet"."""
+    with open(path, "rb") as file:
+        head = file.read(8)
+    return "archive" if head.startswith(b"PK\x03\x04") else "hdf5" if head == b"\x89HDF\r\n\x1a\n" else "falconet"
 
 
 def _seeds(model: Any) -> list[Any]:
@@ -182,10 +187,14 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None
     path = _existing(filepath, "load_weights")
     if not model.built:
         raise ValueError(f"[load_weights] {model.label} has no weights yet: call it or build(input_shape) it first.")
-    if is_archive(path) or is_hdf5(path):
+    kind = _kind(path)
+    if kind != "falconet":
+        from .keras_archive import Archive
+        from .keras_weights import read_weights
+
         if model.compiled and model.optimizer is not None and not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        if is_hdf5(path):
+        if kind == "hdf5":
             read_weights(model, path, path, skip_mismatch)
         else:
             with Archive(path) as archive:
@@ -215,9 +224,10 @@ def load_model(
     restore the optimizer's state. safe_mode: there is no other mode; False changes nothing, since files hold no code.
     """
     path = _existing(filepath, "load_model")
-    if is_archive(path):
+    kind = _kind(path)
+    if kind == "archive":
         return _restore_archive(path, custom_objects, compile)
-    if is_hdf5(path):
+    if kind == "hdf5":
         raise ValueError(
             f"[load_model] {path}: an HDF5 file holds weights here; build the model and use model.load_weights()."
         )
@@ -257,6 +267,8 @@ def _restore(
 
 
 def _restore_archive(path: str, custom_objects: dict[str, Any] | None, compile: bool) -> Any:
+    from .keras_archive import Archive
+
     with Archive(path) as archive:
         model, compile_config = _build(archive.config(), path, archive.weights_size(), custom_objects)
         if not model.built:
