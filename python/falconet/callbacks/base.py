@@ -104,39 +104,36 @@ class History(Callback):
         super().__init__()
         self.epoch: list[int] = []
         self.history: dict[str, list[Any]] = {}
+        self._epochs: dict[str, list[int]] = {}
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.epoch = []
         self.history = {}
+        self._epochs = {}
 
     def get_state(self) -> Any:
-        return {"epoch": self.epoch, "history": self.history}
+        return {"epoch": self.epoch, "history": self.history, "epochs": self._epochs}
 
     def set_state(self, state: Any) -> None:
-        self.epoch, self.history = list(state["epoch"]), dict(state["history"])
+        self.epoch, self.history, self._epochs = state["epoch"], state["history"], state["epochs"]
+
+    def epochs_of(self, name: str) -> list[int]:
+        """The indices of the epochs that `history[name]` has values of: validation may be rarer than training."""
+        return list(self._epochs.get(name, ()))
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self._epochs.setdefault(name, []).append(epoch)
         self.model.history = self
 
     def plot(self, path: Any = None) -> Any:
-        """Draws the curves with matplotlib (an extra); writes them to `path` where given, else returns the figure."""
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError("[History] plot() needs matplotlib: pip install matplotlib.") from error
-        figure, axes = plt.subplots()
-        for name, values in self.history.items():
-            axes.plot(self.epoch[: len(values)], values, label=name, linestyle="--" if name.startswith("val_") else "-")
-        axes.set_xlabel("epoch")
-        axes.legend()
-        if path is not None:
-            figure.savefig(path)
-            plt.close(figure)
-            return None
-        return figure
+        """Draws the curves with matplotlib (`falconet[plot]`); writes them to `path` where given, else returns the
+        figure."""
+        from falconet.plots import plot_history
+
+        return plot_history(self, path)
 
 
 class LambdaCallback(Callback):

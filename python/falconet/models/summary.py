@@ -67,7 +67,7 @@ def _output_shape(layer: Any, calls: list[Any]) -> str:
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """Lines of at most `width` characters, broken at spaces, inside words only where a word is longer than a line."""
+    """Lines of at most `width` characters, broken at spaces; a word longer than a line is cut, with an ellipsis."""
     lines, line = [], ""
     for word in re.findall(r"\S+\s*|\s+", text):
         if len(line) + len(word.rstrip()) <= width:
@@ -75,10 +75,7 @@ def _wrap(text: str, width: int) -> list[str]:
             continue
         if line:
             lines.append(line.rstrip())
-        while len(word.rstrip()) > width:
-            lines.append(word[:width])
-            word = word[width:]
-        line = word
+        line = word if len(word.rstrip()) <= width else f"{word[: width - 1]}…"
     return [*lines, line.rstrip()] if line or not lines else lines
 
 
@@ -156,7 +153,7 @@ def _rows(model: Any, layers: list[Any], connected: bool, trainable: bool, expan
             outputs = [c.outputs[0] if len(c.outputs) == 1 else c.outputs for c in graph.calls_of(layer)]
         fields = [f"{prefix}{layer.name} ({kind})", _output_shape(layer, outputs), params]
         if connected:
-            fields.append("" if level else _connections(graph, layer))
+            fields.append("-" if level else _connections(graph, layer))
         if trainable:
             fields.append(("Y" if layer.trainable else "N") if len(layer.weights) else "-")
         return fields

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         deserialize_keras_object as deserialize_keras_object,
         serialize_keras_object as serialize_keras_object,
     )
+    from ..models.drawing import plot_model as plot_model
     from .datasets import PyDataset as PyDataset, Sequence as Sequence, split_dataset as split_dataset
     from .numerical import normalize as normalize, pad_sequences as pad_sequences, to_categorical as to_categorical
     from .packing import (
@@ -47,6 +48,7 @@ else:
                 "register_keras_serializable"
             ),
             "..saving.serialization": "deserialize_keras_object serialize_keras_object",
+            "..models.drawing": "plot_model",
             ".datasets": "PyDataset Sequence split_dataset",
             ".numerical": "normalize pad_sequences to_categorical",
             ".packing": "pack_x_y_sample_weight unpack_x_y_sample_weight",
