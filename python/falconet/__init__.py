@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         models as models,
         ops as ops,
         optimizers as optimizers,
+        plots as plots,
         random as random,
         regularizers as regularizers,
         saving as saving,
@@ -52,7 +53,7 @@ else:
         {
             ".": (
                 "activations callbacks config constraints cpu debug dtype_policies initializers layers losses metrics "
-                "models ops optimizers random regularizers saving serving tree utils"
+                "models ops optimizers plots random regularizers saving serving tree utils"
             ),
             "._core": "num_threads set_num_threads",
             ".dtype_policies": "DTypePolicy",

@@ -268,7 +268,7 @@ def fit(
                 found = _evaluate(model, validation, callbacks)
                 logs = {**logs, **{f"val_{name}": value for name, value in found.items()}}
             state.epoch, state.step, state.logs = epoch + 1, 0, logs
-            callbacks.on_epoch_end(epoch, logs)
+            callbacks.on_epoch_end(epoch, dict(logs))  # callbacks add to them, for one another
         if state.epoch > initial_epoch and hasattr(model.optimizer, "finalize_variable_values"):
             model.optimizer.finalize_variable_values(model.trainable_weights)
         callbacks.on_train_end(state.logs)

@@ -208,6 +208,21 @@ class Model(Trainer, Layer):
 
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
+    def memory(self, batch_size: int = 32, y: Any = None) -> dict[str, int]:
+        """Bytes that the model takes for batches of this size.
+
+        "weights": all variables of the layers. "predict": what a prediction needs besides. Where the model is compiled
+        also "optimizer": its slots (which are made where they have not been yet), and "train": what a training step
+        needs besides: activations that wait for their gradients, and gradients. Plans of one kind share this memory, so
+        it does not grow with the number of batch sizes. Inputs, outputs and data are not counted.
+
+        y: targets of a batch, where the losses take none that are shaped like the outputs or class indices. Unknown
+        sizes of an input other than the batch count as 1.
+        """
+        from falconet.models.memory import memory
+
+        return memory(self, batch_size, y)
+
     # --- configuration -----------------------------------------------------------------------------------------------
 
     def to_json(self, **kwargs: Any) -> str:

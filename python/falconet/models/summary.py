@@ -18,7 +18,8 @@ def _count(weights: Any) -> int:
     return sum(math.prod(v.shape) for v in weights)
 
 
-def _bytes(weights: Any) -> float:
+def bytes_of(weights: Any) -> float:
+    """Bytes of some variables' values, each variable once."""
     total = 0
     for v in {id(v): v for v in weights}.values():
         dtype = dtypes.standardize_dtype(v.dtype)
@@ -207,9 +208,9 @@ def summary_text(
     optimizer = model.optimizer if model.compiled else None
     if optimizer is not None and getattr(optimizer, "built", False):
         groups.append(("Optimizer", optimizer.variables))
-    total = sum(_count(w) for _, w in groups), sum(_bytes(w) for _, w in groups)
+    total = sum(_count(w) for _, w in groups), sum(bytes_of(w) for _, w in groups)
     lines = [f" Total params: {total[0]:,} ({_readable(total[1])})"]
-    lines += [f" {name} params: {_count(w):,} ({_readable(_bytes(w))})" for name, w in groups]
+    lines += [f" {name} params: {_count(w):,} ({_readable(bytes_of(w))})" for name, w in groups]
     return f'Model: "{model.name}"\n{table}\n' + "\n".join(lines) + "\n"
 
 
