@@ -490,7 +490,11 @@ class Planner::NodeLowering : public Lowering {
     p_.plan_->variables_[index].patches.push_back({const_cast<void**>(&field), 0});
     p_.plan_->infos_.back().bytes += variable->array.spec.bytes();
   }
-  bool in_place(int i) const override { return p_.place_[p_.root_[node().inputs[i]]].inside == node().output(); }
+  bool in_place(int i) const override {
+    // An input that comes twice is made in one of its two places; the other is copied.
+    const Place& p = p_.place_[p_.root_[node().inputs[i]]];
+    return p.inside == node().output() && p.inside_offset == node().op->place_inputs(p_.g_, node())[i];
+  }
   const SubPlan* sub_plan(const Graph& body) override {
     p_.plan_->sub_plans_.push_back(std::make_unique<BodyPlan>(body, p_.threads_));
     return p_.plan_->sub_plans_.back().get();

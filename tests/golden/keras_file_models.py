@@ -40,9 +40,10 @@ def sequential(k):
     model = k.Sequential([
         layers.Input((6,)), layers.Dense(8, activation="relu", kernel_regularizer=k.regularizers.L2(0.01)),
         layers.BatchNormalization(), layers.Dropout(0.3, seed=3), layers.Dense(7, use_bias=False, name="middle"),
-        layers.Activation("tanh"), layers.LeakyReLU(0.1), layers.PReLU(), layers.LayerNormalization(), layers.UnitNormalization(),
-        layers.Reshape((7, 1)), layers.Flatten(), layers.RepeatVector(2), layers.Permute((2, 1)), layers.Flatten(),
-        layers.GaussianNoise(0.1), layers.Rescaling(2.0, 1.0), layers.Dense(1),
+        layers.Activation("tanh"), layers.LeakyReLU(0.1), layers.PReLU(), layers.LayerNormalization(),
+        layers.UnitNormalization(), layers.Reshape((7, 1)), layers.Flatten(), layers.RepeatVector(2),
+        layers.Permute((2, 1)), layers.Flatten(), layers.GaussianNoise(0.1), layers.Rescaling(2.0, 1.0),
+        layers.Dense(1),
     ])  # fmt: skip
     rate = k.optimizers.schedules.ExponentialDecay(0.01, 5, 0.9)
     model.compile(k.optimizers.Adam(rate, weight_decay=0.01), "mse", metrics=["mae"])

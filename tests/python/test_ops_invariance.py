@@ -78,3 +78,15 @@ def test_two_outputs_of_equal_elements_are_both_written():
     first, second = falconet.jit(both)(np.array([[1, 2, 3]], "float32"))
     np.testing.assert_array_equal(np.asarray(first), [[2, 3, 4]])
     np.testing.assert_array_equal(np.asarray(second), [[[2, 3, 4]]])
+
+
+def test_an_input_that_a_concatenation_has_twice_is_in_both_places():
+    def twice(x):
+        total = falconet.ops.sum(x, axis=0)
+        return falconet.ops.concatenate([total, x[0], falconet.ops.sum(x, axis=0)]) + 1.0
+
+    x = np.array([[1, 2], [3, 4]], "float32")
+    for _ in range(3):
+        found = falconet.jit(twice)(x)
+        np.testing.assert_array_equal(np.asarray(found), [5, 7, 2, 3, 5, 7])
+        np.asarray(falconet.jit(lambda x: x * 1e30)(np.ones(64, "float32")))  # leaves other numbers in memory

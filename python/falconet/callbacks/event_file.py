@@ -1,8 +1,8 @@
 """TensorBoard's event files, written without TensorFlow.
 
 A file is a sequence of TFRecords; each holds one `Event`, a protocol buffer. Of both only what is needed here is
-written: the format of a record is in TensorFlow's `tensorflow/core/lib/io/record_writer.h`, the messages and their field
-numbers in `event.proto`, `summary.proto`, `tensor.proto` and `graph.proto` of the same project.
+written: the format of a record is in TensorFlow's `tensorflow/core/lib/io/record_writer.h`, the messages and their
+field numbers in `event.proto`, `summary.proto`, `tensor.proto` and `graph.proto` of the same project.
 
     record   length (uint64), masked CRC of the length (uint32), data, masked CRC of the data (uint32); little-endian
     masked   rotate(crc32c, right by 15) + 0xa282ead8, modulo 2^32
@@ -105,7 +105,7 @@ def _summary(tag: str, tensor: bytes, plugin: str, kind: int, content: bytes = b
 
 
 def histogram(values: np.ndarray) -> np.ndarray:
-    """Rows of left edge, right edge, count: `_BUCKETS` buckets of equal width over the finite values, (0, 3) for none."""
+    """Rows of left edge, right edge, count: 30 buckets of equal width over the finite values; (0, 3) for none."""
     values = np.asarray(values, np.float64).reshape(-1)
     values = values[np.isfinite(values)]
     if not values.size:
@@ -162,7 +162,7 @@ class EventFile:
         from falconet.utils.png import encode_png
 
         height, width = images[0].shape[:2]
-        values = [str(width), str(height), *(encode_png(image) for image in images)]
+        values: list[bytes | str] = [str(width), str(height), *map(encode_png, images)]
         self._event(step, _bytes(5, _summary(tag, _texts(values, (len(values),)), "images", _BLOBS)))
 
     def keras_model(self, tag: str, config: str, step: int) -> None:

@@ -48,7 +48,7 @@ class ModelCheckpoint(Callback):
         save_freq: "epoch", or after how many batches.
         initial_value_threshold: what the first save has to beat.
 
-    A file is replaced whole or not at all. A checkpoint of the training keeps the best value, so that a resumed training
+    A file is replaced whole or not at all. A backup of the training keeps the best value, so that a resumed training
     does not overwrite the best model by a worse one.
     """
 
@@ -121,8 +121,8 @@ class ModelCheckpoint(Callback):
             return True  # as in Keras: a model too many rather than none
         if np.ndim(current):
             warnings.warn(
-                f"[ModelCheckpoint] {self.monitor!r} has {np.size(current)} values; `save_best_only` needs one, so this "
-                "model is saved without a comparison.",
+                f"[ModelCheckpoint] {self.monitor!r} has {np.size(current)} values; `save_best_only` needs one, so "
+                "this model is saved without a comparison.",
                 stacklevel=5,
             )
             return True

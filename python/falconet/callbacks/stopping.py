@@ -8,7 +8,6 @@ from typing import Any
 from falconet.callbacks.base import Callback, Logs
 from falconet.callbacks.monitor import Monitor
 
-
 _STOPPING_STATE = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
 
 

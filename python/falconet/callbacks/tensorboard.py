@@ -52,7 +52,8 @@ class TensorBoard(Callback):
         frequency = 1 if update_freq == "batch" else update_freq
         if frequency != "epoch" and (isinstance(frequency, bool) or not isinstance(frequency, int) or frequency < 1):
             raise ValueError(
-                f'[TensorBoard] `update_freq` must be "epoch", "batch" or a number of batches >= 1, got {update_freq!r}.'
+                '[TensorBoard] `update_freq` must be "epoch", "batch" or a number of batches >= 1, got '
+                f"{update_freq!r}."
             )
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq, self.write_graph, self.write_images = histogram_freq, write_graph, write_images
@@ -187,7 +188,9 @@ class TensorBoard(Callback):
             entry += f'  metadata_path: "{os.fspath(found)}"\n' if found is not None else ""
             entries.append(f"embeddings {{\n{entry}}}\n")
         if labels:
-            raise ValueError(f"[TensorBoard] `embeddings_metadata` names {sorted(labels)}, which are no Embedding layers.")
+            raise ValueError(
+                f"[TensorBoard] `embeddings_metadata` names {sorted(labels)}, which are no Embedding layers."
+            )
         os.makedirs(self.log_dir, exist_ok=True)
         with open(os.path.join(self.log_dir, "projector_config.pbtxt"), "w", encoding="utf-8") as file:
             file.write("".join(entries))
@@ -212,7 +215,8 @@ def _batches(profile_batch: Any) -> set[int]:
     is_range = 1 <= len(ends) <= 2 and all(type(end) is int and end >= 0 for end in ends) and ends[0] <= ends[-1]
     if not is_range:
         raise ValueError(
-            f"[TensorBoard] `profile_batch` must be a number >= 0 or a pair (first, last) of them, got {profile_batch!r}."
+            "[TensorBoard] `profile_batch` must be a number >= 0 or a pair (first, last) of them, got "
+            f"{profile_batch!r}."
         )
     return set(ends) - {0}
 
@@ -235,7 +239,7 @@ def weight_images(value: np.ndarray) -> list[np.ndarray]:
 
 
 def graph_nodes(model: Any) -> list[tuple[str, str, list[str], str]]:
-    """Name, kind, sources and output shapes of the nodes of a model's graph; models inside it are groups of their own."""
+    """Name, kind, sources and output shapes of the nodes of a model's graph; models inside it are groups of nodes."""
     found: list[tuple[str, str, list[str], str]] = []
     _add_nodes(model, "", {}, found)
     return found

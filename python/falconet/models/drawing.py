@@ -338,11 +338,9 @@ def plot_model(
         raise ValueError(f"[plot_model] `model` must be a model, got {model!r}.")
     if not model.built:
         raise ValueError(f"[plot_model] {model.label} is not built yet: call it or build(input_shape) it first.")
-    if rankdir not in _DIRECTIONS or splines not in _SPLINES:
-        raise ValueError(
-            f"[plot_model] `rankdir` must be one of {_DIRECTIONS} and `splines` one of {_SPLINES}; got {rankdir!r} and "
-            f"{splines!r}."
-        )
+    for name, value, known in (("rankdir", rankdir, _DIRECTIONS), ("splines", splines, _SPLINES)):
+        if value not in known:
+            raise ValueError(f"[plot_model] `{name}` must be one of {', '.join(known)}; got {value!r}.")
     if isinstance(dpi, bool) or not isinstance(dpi, int) or dpi < 1:
         raise ValueError(f"[plot_model] `dpi` must be an integer >= 1, got {dpi!r}.")
     show = {

@@ -50,7 +50,8 @@ def _targets(model: Any, rows: int) -> Any:
         resolved = losses.get(loss) if isinstance(loss, str) and loss.lower() not in ("crossentropy", "ce") else loss
         name = getattr(resolved, "__name__", None) or type(resolved).__name__
         is_sparse = "sparse" in name.lower()
-        found.append(_zeros(output.shape[:-1] if is_sparse else output.shape, "int32" if is_sparse else "float32", rows))
+        shape, dtype = (output.shape[:-1], "int32") if is_sparse else (output.shape, "float32")
+        found.append(_zeros(shape, dtype, rows))
     return tree.pack_sequence_as(model._graph.outputs_struct, found)
 
 

@@ -54,7 +54,7 @@ def _place(function: Callable[..., Any]) -> tuple[str, str]:
 
 
 def op_config(function: Callable[..., Any], name: str, args: Any, kwargs: Any) -> tuple[dict[str, Any], Any, Any]:
-    """(config of an op called `name`, arguments of its call): together they say what `function(*args, **kwargs)` did."""
+    """(config of an op called `name`, args and kwargs of its call): together they say what the function was given."""
     place, op = _place(function)
     if op not in _NUMPY and op not in _MODULE_OF:
         return {"class_name": "__op__", "config": {"function": f"{place}.{op}"}}, list(args), dict(kwargs)

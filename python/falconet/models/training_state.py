@@ -54,8 +54,8 @@ class TrainingState:
         return int(found["epoch"])
 
     def start(self) -> None:
-        """After `on_train_begin`: puts a loaded state in place. Within an epoch its `on_epoch_begin` is called first, so
-        that callbacks without a state of their own are set up, and what it changes is overwritten."""
+        """After `on_train_begin`: puts a loaded state in place. Within an epoch its `on_epoch_begin` is called first:
+        callbacks without a state of their own are then set up, and what it changes is overwritten."""
         state, self._pending = self._pending, None
         if state is None:
             return

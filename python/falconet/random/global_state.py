@@ -24,7 +24,7 @@ def get_random_state() -> dict[str, Any]:
         "python": {"version": version, "words": np.array(words, np.uint64), "gauss": gauss},
     }
     if "numpy.random" in sys.modules:
-        kind, keys, position, has_gauss, cached = np.random.get_state()  # type: ignore[misc]
+        kind, keys, position, has_gauss, cached = np.random.get_state()
         found["numpy"] = {"kind": str(kind), "keys": keys, "position": int(position), "has_gauss": int(has_gauss),
                           "cached": float(cached)}  # fmt: skip
     torch = sys.modules.get("torch")

@@ -75,7 +75,9 @@ class Archive:
         if missing:
             raise ValueError(f"[load] {self._path}: the archive lacks {' and '.join(missing)}.")
         if found[_CONFIG].file_size > _MAX_TEXT:
-            raise ValueError(f"[load] {self._path}: {_CONFIG} has {found[_CONFIG].file_size} bytes; {_MAX_TEXT} at most.")
+            raise ValueError(
+                f"[load] {self._path}: {_CONFIG} has {found[_CONFIG].file_size} bytes; it may have {_MAX_TEXT}."
+            )
         return found
 
     def _read(self, name: str) -> bytes:

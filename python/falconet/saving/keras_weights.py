@@ -3,8 +3,8 @@
 Variables stand at `<path>/vars/<number>`. The path follows attributes from the model: the layers of a Sequential or
 functional model are `layers/<class>`, `layers/<class>_1`, ... in order; what a layer or model holds in an attribute is
 `<attribute>`, or `<attribute>/<class>` in a list or dictionary; the optimizer is `optimizer`. Attributes are visited in
-alphabetical order, private ones last, and each object once. Keras keeps no seeds there; ours are in a group that it does
-not look at, `falconet_seeds`.
+alphabetical order, private ones last, and each object once. Keras keeps no seeds there; ours are in a group that it
+does not look at, `falconet_seeds`.
 
 A file is read as if it came from an enemy: no links, no data outside the file, no data set larger than the model's
 variable that it is for.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -240,7 +241,7 @@ def read_weights(model: Any, source: Any, shown: str, skip_mismatch: bool = Fals
 
 
 def _assign(model: Any, file: Any, shown: str, skip_mismatch: bool, optimizer: bool) -> None:
-    steps: list[Callable[[], Any]] = []
+    steps: list[Callable[..., Any]] = []
     for path, part in parts_of(model):
         is_layer = getattr(part, "_is_layer", False)
         if not is_layer and not optimizer:
@@ -248,7 +249,7 @@ def _assign(model: Any, file: Any, shown: str, skip_mismatch: bool, optimizer: b
         variables = _variables(part)
         store = _store(file, path, shown, max((int(v.size) for v in variables), default=0))
         if hasattr(part, "load_own_variables") and (is_layer or store):
-            steps.append(lambda part=part, store=store: part.load_own_variables(store))
+            steps.append(partial(part.load_own_variables, store))
         elif is_layer or store:
             problem = _mismatch(part, path, variables, store)
             if problem and not skip_mismatch:
@@ -256,11 +257,11 @@ def _assign(model: Any, file: Any, shown: str, skip_mismatch: bool, optimizer: b
             if problem:
                 warnings.warn(f"[load] {problem} It keeps its values.", stacklevel=5)
                 continue
-            steps.append(lambda variables=variables, store=store: _put(variables, store))
+            steps.append(partial(_put, variables, store))
     seeds = _seeds(model)
     store = _store(file, _SEEDS, shown, max((int(v.size) for v in seeds), default=0))
     if len(store) == len(seeds):
-        steps.append(lambda: _put(seeds, store))
+        steps.append(partial(_put, seeds, store))
     for step in steps:  # only now: what does not fit has been found before anything changed
         step()
 

@@ -113,8 +113,8 @@ def model_to_bytes(model: Any) -> bytes:
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
-    """Writes a model's weights to one file: for a name that ends in ".weights.h5" in Keras's layout, with the optimizer's
-    state as Keras has it there, where h5py is installed (`falconet[keras]`); else in Falconet's own.
+    """Writes a model's weights to one file: for a name that ends in ".weights.h5" in Keras's layout, with the
+    optimizer's state as Keras has it there, where h5py is installed (`falconet[keras]`); else in Falconet's own.
 
     max_shard_size: weights are never split, so only None is accepted.
     """

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         is_interactive_logging_enabled as is_interactive_logging_enabled,
     )
     from ..dtypes import standardize_dtype as standardize_dtype
+    from ..models.drawing import plot_model as plot_model
     from ..random.seed_generator import set_random_seed as set_random_seed
     from ..saving.registration import (
         CustomObjectScope as CustomObjectScope,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
         deserialize_keras_object as deserialize_keras_object,
         serialize_keras_object as serialize_keras_object,
     )
-    from ..models.drawing import plot_model as plot_model
     from .datasets import PyDataset as PyDataset, Sequence as Sequence, split_dataset as split_dataset
     from .numerical import normalize as normalize, pad_sequences as pad_sequences, to_categorical as to_categorical
     from .packing import (
