@@ -66,6 +66,7 @@ class Plan {
 
  private:
   friend class Planner;
+  friend class Placement;
   struct Patch {
     void** field;
     int64_t offset;
