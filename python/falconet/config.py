@@ -82,7 +82,7 @@ def dtype_policy() -> DTypePolicy:
 
 
 def set_dtype_policy(policy: str | DTypePolicy) -> None:
-    """Set the default policy: a dtype, "mixed_float16", "mixed_bfloat16" or a `DTypePolicy`."""
+    """Set the default policy: a floating dtype's name or a `DTypePolicy`. Mixed policies raise ValueError."""
     from . import dtype_policies
 
     dtype_policies.set_default_policy(policy)
