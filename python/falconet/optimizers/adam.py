@@ -32,8 +32,6 @@ class _Moments(Optimizer):
         self.epsilon = epsilon
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         super().build(variables)
         self._momentums, self._velocities = self.add_optimizer_variables(variables, self._slot_names)
 
@@ -76,13 +74,11 @@ class Adam(_Moments):
         self.amsgrad = amsgrad
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         super().build(variables)
         self._velocity_hats = self.add_optimizer_variables(variables, "velocity_hat") if self.amsgrad else []
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        lr, g = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        lr, g = self._in_dtype(variable.dtype, learning_rate, gradient)
         power_1, power_2 = self._powers(variable.dtype)
         alpha = lr * ops.sqrt(1 - power_2) / (1 - power_1)
         m, v = self._moments(g, variable)
@@ -134,7 +130,7 @@ class Adamax(_Moments):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        lr, g = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        lr, g = self._in_dtype(variable.dtype, learning_rate, gradient)
         i = self._get_variable_index(variable)
         m, u = self._momentums[i], self._velocities[i]
         m.assign_add((g - m) * (1 - self.beta_1))
@@ -161,8 +157,6 @@ class Nadam(_Moments):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         super().build(variables)
         dtype = variables[0].dtype if variables else None
         self._u_product = self.add_variable((), initializers.Ones(), dtype=dtype, name="u_product")
@@ -177,7 +171,7 @@ class Nadam(_Moments):
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         dtype = variable.dtype
-        lr, g = ops.cast(learning_rate, dtype), ops.cast(gradient, dtype)
+        lr, g = self._in_dtype(dtype, learning_rate, gradient)
         now = self._momentum_at(self.iterations + 1, dtype)
         following = self._momentum_at(self.iterations + 2, dtype)
         product = ops.cast(self._u_product, dtype)
@@ -204,7 +198,7 @@ class Lamb(_Moments):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        lr, g = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        lr, g = self._in_dtype(variable.dtype, learning_rate, gradient)
         power_1, power_2 = self._powers(variable.dtype)
         m, v = self._moments(g, variable)
         step = (m / (1 - power_1)) / (ops.sqrt(v / (1 - power_2)) + self.epsilon)
@@ -240,8 +234,6 @@ class ScheduleFreeAdamW(_Moments):
         self.warmup_steps = warmup_steps
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         super().build(variables)
         for z, variable in zip(self._momentums, variables, strict=True):
             if z is not None:
@@ -249,7 +241,7 @@ class ScheduleFreeAdamW(_Moments):
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         dtype = variable.dtype
-        lr, g = ops.cast(learning_rate, dtype), ops.cast(gradient, dtype)
+        lr, g = self._in_dtype(dtype, learning_rate, gradient)
         step = ops.cast(self.iterations + 1, dtype)
         if self.warmup_steps > 0:
             lr = lr * ops.minimum(step / self.warmup_steps, 1.0)

@@ -37,8 +37,6 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer.loss_scale_factor = None
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         self.step_counter = self.add_variable((), dtype="int32", name="step_counter")
         start = initializers.Constant(self.initial_scale)
         self.dynamic_scale = self.add_variable((), start, dtype="float32", name="dynamic_scale")

@@ -56,8 +56,6 @@ class Adafactor(Optimizer):
         self.relative_step = relative_step
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         super().build(variables)
         self._r: list[Variable] = []
         self._c: list[Variable] = []
@@ -71,7 +69,7 @@ class Adafactor(Optimizer):
             self._v.append(self.add_variable_from_reference(variable, "velocity"))
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        lr, g = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        lr, g = self._in_dtype(variable.dtype, learning_rate, gradient)
         step = ops.cast(self.iterations + 1, variable.dtype)
         i = self._get_variable_index(variable)
         r, c, v = self._r[i], self._c[i], self._v[i]
@@ -151,8 +149,6 @@ class Muon(Optimizer):
         return any(re.search(pattern, variable.path) for pattern in self.exclude_layers)
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         super().build(variables)
         self.momentums: list[Variable] = []
         self.adam_velocities: list[Variable | None] = []
@@ -164,7 +160,7 @@ class Muon(Optimizer):
             )
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        lr, g = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        lr, g = self._in_dtype(variable.dtype, learning_rate, gradient)
         i = self._get_variable_index(variable)
         m, v = self.momentums[i], self.adam_velocities[i]
         if v is not None:

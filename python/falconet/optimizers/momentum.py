@@ -35,13 +35,12 @@ class SGD(Optimizer):
         self.nesterov = nesterov
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         super().build(variables)
         self.momentums = self.add_optimizer_variables(variables, "momentum") if self.momentum else []
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        step = ops.cast(gradient, variable.dtype) * ops.cast(learning_rate, variable.dtype)
+        lr, g = self._in_dtype(variable.dtype, learning_rate, gradient)
+        step = g * lr
         if not self.momentum:
             variable.assign_sub(step)
             return
@@ -76,15 +75,13 @@ class RMSprop(Optimizer):
         self.centered = centered
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         super().build(variables)
         self._velocities = self.add_optimizer_variables(variables, "velocity")
         self._momentums = self.add_optimizer_variables(variables, "momentum") if self.momentum > 0 else []
         self._average_gradients = self.add_optimizer_variables(variables, "average_gradient") if self.centered else []
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        lr, g = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        lr, g = self._in_dtype(variable.dtype, learning_rate, gradient)
         i = self._get_variable_index(variable)
         v = self._velocities[i]
         v.assign(self.rho * v + (1 - self.rho) * ops.square(g))
@@ -121,14 +118,12 @@ class Adagrad(Optimizer):
         self.epsilon = epsilon
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         super().build(variables)
         start = initializers.Constant(self.initial_accumulator_value)
         self._accumulators = self.add_optimizer_variables(variables, "accumulator", start)
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        lr, g = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        lr, g = self._in_dtype(variable.dtype, learning_rate, gradient)
         s = self._accumulators[self._get_variable_index(variable)]
         s.assign_add(ops.square(g))
         variable.assign_sub(lr * g / ops.sqrt(s + self.epsilon))
@@ -149,14 +144,12 @@ class Adadelta(Optimizer):
         self.epsilon = epsilon
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         super().build(variables)
         names = ["accumulated_grad", "accumulated_delta_var"]
         self._accumulated_grads, self._accumulated_delta_vars = self.add_optimizer_variables(variables, names)
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        lr, g = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        lr, g = self._in_dtype(variable.dtype, learning_rate, gradient)
         i = self._get_variable_index(variable)
         s, e = self._accumulated_grads[i], self._accumulated_delta_vars[i]
         s.assign(self.rho * s + (1 - self.rho) * ops.square(g))
@@ -183,13 +176,11 @@ class Lion(Optimizer):
         self.beta_2 = beta_2
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         super().build(variables)
         self._momentums = self.add_optimizer_variables(variables, "momentum")
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        lr, g = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        lr, g = self._in_dtype(variable.dtype, learning_rate, gradient)
         m = self._momentums[self._get_variable_index(variable)]
         variable.assign_sub(lr * ops.sign(m * self.beta_1 + g * (1.0 - self.beta_1)))
         m.assign(m * self.beta_2 + g * (1.0 - self.beta_2))
@@ -239,14 +230,12 @@ class Ftrl(Optimizer):
         self.beta = beta
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         super().build(variables)
         starts = [initializers.Constant(self.initial_accumulator_value), "zeros"]
         self._accumulators, self._linears = self.add_optimizer_variables(variables, ["accumulator", "linear"], starts)
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        lr, g = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+        lr, g = self._in_dtype(variable.dtype, learning_rate, gradient)
         i = self._get_variable_index(variable)
         n, z = self._accumulators[i], self._linears[i]
         power, l1 = -self.learning_rate_power, self.l1_regularization_strength

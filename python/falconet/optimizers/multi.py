@@ -83,8 +83,6 @@ class MultiOptimizer(Optimizer):
         self.optimizer_map = optimizer_map
 
     def build(self, variables: Sequence[Variable]) -> None:
-        if self.built:
-            return
         variables_of: dict[int, list[Variable]] = {}
         for variable in variables:
             optimizer = self.optimizer_map(variable)

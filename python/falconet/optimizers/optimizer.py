@@ -47,6 +47,11 @@ class Optimizer(_State):
             f"[{type(self).__name__}] write `update_step(self, gradient, variable, learning_rate)` in your optimizer."
         )
 
+    @staticmethod
+    def _in_dtype(dtype: str, *values: Any) -> list[Any]:
+        """The values as tensors of a variable's dtype: a rule's arithmetic is done in it."""
+        return [ops.cast(value, dtype) for value in values]
+
     def assign(self, variable: Variable, value: Any) -> None:
         """variable <- value."""
         variable.assign(value)

@@ -31,10 +31,12 @@ def is_overwritten(variable: Any) -> bool:
 
 
 def _then_stream(build: Callable[..., None]) -> Callable[..., None]:
-    """`build`, after whose outermost call the variables are laid out in streams."""
+    """`build`, which happens once, and after whose outermost call the variables are laid out in streams."""
 
     @wraps(build)
     def build_and_stream(self: _State, *args: Any, **kwargs: Any) -> None:
+        if self.built and self._build_depth == 0:
+            return
         self._build_depth += 1
         try:
             build(self, *args, **kwargs)
@@ -182,8 +184,6 @@ class _State(Configurable):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the state for these trainable variables; called by the first `apply`."""
-        if self.built:
-            return
         variables = list(variables)
         super().__setattr__("_trainable_variables", variables)
         self._trainable_variables_indices = {id(variable): i for i, variable in enumerate(variables)}
