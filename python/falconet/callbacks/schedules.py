@@ -41,7 +41,7 @@ class LearningRateScheduler(Callback):
         self.verbose = verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        from falconet.layers.signature import signature_of
+        from falconet.signature import signature_of
 
         given = signature_of(self.schedule, skip=1 if hasattr(self.schedule, "__self__") else 0).positional
         for name, optimizer in _optimizers(self.model, "LearningRateScheduler").items():

@@ -294,7 +294,7 @@ class Lambda(Layer):
         self.supports_masking = mask is not None
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
-        from falconet.layers.signature import signature_of
+        from falconet.signature import signature_of
 
         kwargs = dict(self.arguments)
         names = signature_of(self.function, skip=0).names

@@ -11,12 +11,12 @@ from falconet import dtype_policies, dtypes, ops, regularizers, tree
 from falconet.layers import call_state
 from falconet.layers.call_state import state
 from falconet.layers.input_spec import check_input
-from falconet.layers.signature import signature_of
 from falconet.layers.stateful import Stateful
 from falconet.layers.tracking import Tracker
 from falconet.masks import get_mask, masks_of, set_mask, set_masks
 from falconet.naming import auto_name, current_path, name_scope
 from falconet.saving.configurable import Configurable
+from falconet.signature import signature_of
 from falconet.tracing import KerasTensor, abstract_call, record_call
 from falconet.variables import Variable
 

@@ -7,7 +7,7 @@ from typing import Any
 from falconet import ops
 from falconet.layers.call_state import state
 from falconet.layers.layer import Layer
-from falconet.layers.signature import signature_of
+from falconet.signature import signature_of
 
 
 class Wrapper(Layer):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from falconet import config, tree
-from falconet.models.programs import take_rows
+from falconet.models.programs import num_rows, take_rows
 from falconet.random.global_state import get_random_state, set_random_state
 from falconet.random.seed_generator import make_default_seed, permutation
 from falconet.utils.packing import unpack_x_y_sample_weight
@@ -141,7 +141,7 @@ class ArrayData:
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight, sample_weight)
         self.arrays = (x, y, _spread_sample_weight(y, sample_weight))
-        self.rows = next(leaf for leaf in tree.flatten(self.arrays) if leaf is not None).shape[0]
+        self.rows = num_rows(self.arrays)
         if batch_size is None:
             batch_size = 32 if steps is None else -(-self.rows // steps)
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
@@ -384,7 +384,7 @@ def split_validation(x: Any, y: Any, sample_weight: Any, fraction: float, owner:
             f"[{owner}] `validation_split` needs arrays, got {type(x).__name__}; pass `validation_data` instead."
         )
     arrays = as_arrays(x, y, sample_weight, owner)
-    rows = next(leaf for leaf in tree.flatten(arrays) if leaf is not None).shape[0]
+    rows = num_rows(arrays)
     at = int(rows * (1.0 - fraction))
     if at in (0, rows):
         raise ValueError(

@@ -30,7 +30,7 @@ class EagerProgram:
         steps: int | None = None,
         on_batch: Callable[[int, Any], Any] | None = None,
     ) -> tuple[int, Any]:
-        rows = len(order) if order is not None else _rows(data)
+        rows = len(order) if order is not None else num_rows(data)
         last = -(-rows // batch_size) if steps is None else first + steps
         outputs = None
         for step in range(first, last):
@@ -51,7 +51,8 @@ def make_program(fn: Callable[..., Any], eager: bool) -> Any:
     return EagerProgram(fn) if eager else Program(fn)
 
 
-def _rows(data: Any) -> int:
+def num_rows(data: Any) -> int:
+    """The length of the first axis of the arrays in a nested structure, which is the same for all."""
     return next(x for x in tree.flatten(data) if x is not None).shape[0]
 
 

@@ -7,13 +7,13 @@ from typing import Any
 from falconet import tree
 from falconet.layers.core import InputLayer
 from falconet.layers.layer import Layer
-from falconet.layers.signature import signature_of
 from falconet.masks import masks_of
 from falconet.models.graph import Graph
 from falconet.models.model import Model
 from falconet.naming import name_scope
 from falconet.saving.registration import CustomObjectScope
 from falconet.saving.serialization import deserialize_keras_object, serialize_keras_object
+from falconet.signature import signature_of
 from falconet.tracing import KerasTensor
 
 

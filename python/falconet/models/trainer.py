@@ -12,7 +12,7 @@ from falconet.layers import call_state
 from falconet.models import fitting
 from falconet.models.compiled import CompiledLoss, CompiledMetrics
 from falconet.models.data import as_arrays, class_weights
-from falconet.models.programs import make_program
+from falconet.models.programs import make_program, num_rows
 from falconet.tracing import GradientTape
 from falconet.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
@@ -221,7 +221,7 @@ class Trainer:
         return self.get_metrics_result()
 
     def _forward(self, x: Any, training: bool) -> Any:
-        from falconet.layers.signature import signature_of
+        from falconet.signature import signature_of
 
         signature = signature_of(self.call)
         takes_training = "training" in signature.names or signature.var_keyword
@@ -229,7 +229,7 @@ class Trainer:
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
         """`compute_loss`, also where a subclass wrote it without `training`."""
-        from falconet.layers.signature import signature_of
+        from falconet.signature import signature_of
 
         signature = signature_of(self.compute_loss)
         takes = "training" in signature.names or signature.var_keyword
@@ -242,7 +242,7 @@ class Trainer:
             y_pred = self._forward(x, training=True)
             loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
             scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
-        self._loss_tracker.update_state(loss, sample_weight=_batch_rows(x))
+        self._loss_tracker.update_state(loss, sample_weight=num_rows(x))
         variables = self.trainable_weights
         if variables and self.optimizer is not None:
             self.optimizer.apply(tape.gradient(scaled, variables), variables)
@@ -253,7 +253,7 @@ class Trainer:
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self._forward(x, training=False)
         loss = self._loss_of(x, y, y_pred, sample_weight, training=False)
-        self._loss_tracker.update_state(loss, sample_weight=_batch_rows(x))
+        self._loss_tracker.update_state(loss, sample_weight=num_rows(x))
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def predict_step(self, data: Any) -> Any:
@@ -396,7 +396,3 @@ class Trainer:
             object.__setattr__(self, "_predict_version", call_state.version[0])
             object.__setattr__(self, "_predict_one", program.predict)
         return result
-
-
-def _batch_rows(x: Any) -> int:
-    return next(leaf for leaf in tree.flatten(x) if leaf is not None).shape[0]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..signature import signature_of
 from .registration import register_builtin
 from .serialization import deserialize_keras_object
-
-_KEYWORDS = 0x08  # the code flag of a function that takes **kwargs
 
 
 class Configurable:
@@ -60,16 +59,12 @@ def _parameters(cls: type) -> dict[str, Any]:
         init = base.__dict__.get("__init__")
         if init is None:
             continue
-        code = getattr(init, "__code__", None)
-        if code is None:
+        if not hasattr(init, "__code__"):
             break
-        names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-        defaults = init.__defaults__ or ()
-        values = dict(zip(code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount], defaults, strict=True))
-        values |= init.__kwdefaults__ or {}
-        for name in names:
-            found.setdefault(name, values.get(name))
-        if not code.co_flags & _KEYWORDS:
+        signature = signature_of(init)
+        for name in signature.names:
+            found.setdefault(name, signature.defaults.get(name))
+        if not signature.var_keyword:
             break
     cls._parameters = found  # type: ignore[attr-defined]
     return found
