@@ -16,7 +16,7 @@ import re
 import sys
 from pathlib import Path
 
-import falconet  # the package completes the classes of the extension
+import falconet
 from falconet import _core
 
 STUB = Path(__file__).resolve().parent.parent / "python" / "falconet" / "_core.pyi"
@@ -209,6 +209,8 @@ def class_lines(name, cls):
 
 
 def stub_text():
+    for name in falconet.__all__:
+        getattr(falconet, name)  # the package's modules, loaded when used, complete the classes of the extension
     members = sorted((name, value) for name, value in vars(_core).items() if not name.startswith("__"))
     blocks = [HEADER.splitlines(), ["__version__: str"]]
     for name, value in members:

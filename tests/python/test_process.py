@@ -104,10 +104,10 @@ model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 
 @pytest.mark.parametrize("script, most", [("import falconet", 0.05), (_MODEL, 0.45)], ids=["import", "model"])
 def test_start_up_time_beside_numpy(script, most):
-    # Processor time of both in one process, so that the machine's speed cancels; the least of several runs, as a
-    # neighbour can only add to it.
+    # The thread's own time for both in one process, so that the machine's speed cancels; the least of several runs, as
+    # a neighbour can only add to it.
     timed = f"""
-from time import process_time as now
+from time import thread_time as now
 a = now()
 import numpy
 b = now()
