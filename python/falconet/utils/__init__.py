@@ -30,6 +30,13 @@ if TYPE_CHECKING:
         serialize_keras_object as serialize_keras_object,
     )
     from .datasets import PyDataset as PyDataset, Sequence as Sequence, split_dataset as split_dataset
+    from .downloads import get_file as get_file
+    from .images import (
+        array_to_img as array_to_img,
+        img_to_array as img_to_array,
+        load_img as load_img,
+        save_img as save_img,
+    )
     from .numerical import normalize as normalize, pad_sequences as pad_sequences, to_categorical as to_categorical
     from .packing import (
         pack_x_y_sample_weight as pack_x_y_sample_weight,
@@ -50,6 +57,8 @@ else:
             "..saving.serialization": "deserialize_keras_object serialize_keras_object",
             "..models.drawing": "plot_model",
             ".datasets": "PyDataset Sequence split_dataset",
+            ".downloads": "get_file",
+            ".images": "array_to_img img_to_array load_img save_img",
             ".numerical": "normalize pad_sequences to_categorical",
             ".packing": "pack_x_y_sample_weight unpack_x_y_sample_weight",
             ".progbar": "Progbar",
