@@ -9,6 +9,10 @@
 
 namespace falconet::serve {
 
+// Packed forms below this size are made by the caller alone, in less than a millisecond: loading a small model starts no
+// thread.
+constexpr int64_t kSharedPacking = int64_t{4} << 20;
+
 bool PackedForm::operator==(const PackedForm& o) const {
   const bool same_source = weight == o.weight && (weight >= 0 || constant.data() == o.constant.data());
   return same_source && offset == o.offset && kernels == o.kernels && matrix.dtype == o.matrix.dtype &&
@@ -56,7 +60,7 @@ Array WeightStore::pack(const PackedForm& form, const std::vector<Array>& arrays
   args.b = (form.weight < 0 ? form.constant : arrays[form.weight]).data() + form.offset;
   args.packed = packed.data();
   const int64_t units = form.kernels->pack_b_units(args.dtype, args.k, args.n);
-  if (threads_ == 1) {
+  if (threads_ == 1 || packed.spec.bytes() < kSharedPacking) {
     form.kernels->pack_b(&args, 0, units);
   } else {
     // Chunks of about 64 KiB.

@@ -70,7 +70,7 @@ class Learner:
         Raises:
             ValueError, TypeError: before anything runs, naming the argument, what came and what is needed.
         """
-        if self._is_simple and sample_weight is None and y is not None:
+        if self._is_simple and sample_weight is None and type(x) is type(y) is np.ndarray:
             return self._train(x, y)
         return self._train(**self._named(self._train, x, y, sample_weight))
 
