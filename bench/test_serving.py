@@ -1,0 +1,88 @@
+"""Predictor against NumPy written by hand: 30 shapes of perceptrons, batches from one row to 4096; every cell is told.
+
+`pytest bench/test_serving.py --threads 1`. No cell may be slower than NumPy by more than the noise of a quiet machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import pytest
+
+import falconet
+from falconet.bench import networks, peers
+from falconet.bench.timing import OURS, Workload
+
+BATCHES = (1, 2, 8, 32, 256, 4096)
+_WIDTHS = (
+    (2, 4, 1), (4, 2), (4, 8, 1), (4, 64, 64, 1), (5, 10, 10, 3), (8, 16, 4), (8, 32, 32, 1), (10, 100, 1),
+    (13, 64, 1), (16, 16, 16, 16, 1), (16, 128, 2), (20, 50, 50, 5), (30, 30, 30, 2), (32, 64, 64, 1), (32, 256, 1),
+    (50, 100, 50, 10), (64, 64, 64, 64, 64), (64, 128, 10), (64, 1000), (100, 1, 100), (100, 200, 100),
+    (128, 256, 128, 1), (128, 128, 128, 128, 8), (200, 300, 3), (256, 256, 256), (300, 17, 300), (512, 64, 512),
+    (784, 32, 10), (784, 128, 10), (784, 512, 512, 10),
+)  # fmt: skip
+NOISE = 0.97
+
+
+@functools.cache
+def _model(network):
+    hidden = [falconet.layers.Dense(n, activation="relu") for n in network.sizes[1:-1]]
+    model = falconet.Sequential(
+        [falconet.Input((network.sizes[0],)), *hidden, falconet.layers.Dense(network.sizes[-1])]
+    )
+    model.set_weights(network.weights())
+    return model
+
+
+def _cell(network, onnx=()):
+    x = network.data()[0]
+
+    def ours():
+        return functools.partial(falconet.Predictor(_model(network), batch_sizes=(network.batch,)), x)
+
+    contenders = {OURS: ours, "numpy": lambda: functools.partial(networks.NumpyNetwork(network).predict, x)}
+    for peer in onnx:
+        contenders |= {
+            name: lambda make=make: functools.partial(make(network), x) for name, make in peers.PREDICTORS[peer].items()
+        }
+    return Workload(f"serve {network.name}, batch {network.batch}", contenders, flops=network.forward_flops)
+
+
+def grid(batches=BATCHES):
+    """A workload for each cell."""
+    found = []
+    for widths in _WIDTHS:
+        for batch in batches:
+            name = "-".join(map(str, widths))
+            found.append(_cell(networks.Network(name, widths, "relu", "linear", batch=batch)))
+    return found
+
+
+def _peer_cells(bench):
+    return [
+        _cell(dataclasses.replace(network, output="linear", batch=batch, steps=1), [p for p in bench.peers if p == "onnxruntime"])
+        for network in (networks.TABULAR, networks.MNIST)
+        for batch in (1, 64)
+    ]  # fmt: skip
+
+
+def test_grid(workload, contender, measured):
+    measured(workload, contender)
+
+
+test_grid.workloads = lambda bench: grid((1, 256) if bench.is_quick else BATCHES)
+
+
+@pytest.mark.parametrize("cell", grid(), ids=lambda cell: cell.name)
+def test_no_cell_is_slower_than_numpy(cell, bench):
+    if bench.is_quick:
+        pytest.skip("quick contests are too short to judge by")
+    assert bench.measure(cell, "numpy").ratio >= NOISE
+
+
+def test_peers(workload, contender, measured):
+    measured(workload, contender)
+
+
+test_peers.workloads = _peer_cells
