@@ -290,11 +290,18 @@ py::tuple Program::map(int64_t key, const py::list& leaves, int64_t batch_size) 
 
 }  // namespace
 
+// SplitMix64 (Steele, Lea, Flood 2014).
+static uint64_t split_mix(uint64_t& state) {
+  uint64_t z = state += 0x9E3779B97F4A7C15u;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+  return z ^ z >> 31;
+}
+
 void plans_are_stale() { ++plan_generation(); }
 
 void bind_program(py::module_& m) {
-  // Fisher and Yates's shuffle on 32-bit halves of SplitMix64 (Steele, Lea, Flood 2014): half i picks among the i + 1
-  // first, by the high part of a product. The bias of a pick is below n / 2^32.
+  // Fisher and Yates's shuffle on 32-bit halves of SplitMix64: half i picks among the i + 1 first, by the high part of a product. The bias of a pick is below n / 2^32.
   m.def("permutation", [](int64_t n, uint64_t seed) {
     if (n < 0 || n > INT32_MAX) fail("[permutation] `n` is ", n, "; it must be in [0, 2^31)");
     std::vector<int32_t> at(n);
@@ -303,10 +310,7 @@ void bind_program(py::module_& m) {
       std::swap(at[i], at[word * static_cast<uint64_t>(i + 1) >> 32]);
     };
     for (int64_t i = n - 1; i > 0; i -= 2) {
-      uint64_t z = seed += 0x9E3779B97F4A7C15u;
-      z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-      z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-      z ^= z >> 31;
+      const uint64_t z = split_mix(seed);
       pick(i, z >> 32);
       if (i > 1) pick(i - 1, z & 0xFFFFFFFFu);
     }
@@ -314,6 +318,30 @@ void bind_program(py::module_& m) {
     std::copy(at.begin(), at.end(), order.mutable_data());
     return order;
   }, py::arg("n"), py::arg("seed"), "The numbers below n in an order that the seed decides.");
+  // Picks from a buffer that fresh values refill; a pick takes the value's place away by moving the last one there.
+  m.def("shuffle_window", [](py::array_t<int64_t, py::array::c_style> buffer, int64_t filled,
+                             const py::array_t<int64_t, py::array::c_style | py::array::forcecast>& fresh,
+                             int64_t wanted, bool ended, uint64_t state) {
+    const int64_t size = buffer.size(), given = fresh.size();
+    if (filled < 0 || filled > size) fail("[shuffle_window] `filled` is ", filled, "; it must be in [0, ", size, "]");
+    if (size > UINT32_MAX) fail("[shuffle_window] `buffer` has ", size, " places; it may have fewer than 2^32");
+    int64_t* at = buffer.mutable_data();
+    const int64_t* next = fresh.data();
+    const int64_t most = std::max<int64_t>(0, std::min(wanted, filled + given));
+    py::array_t<int64_t> picked(most);
+    int64_t* out = picked.mutable_data();
+    int64_t used = 0, done = 0;
+    while (done < most) {
+      while (filled < size && used < given) at[filled++] = next[used++];
+      if (filled == 0 || (filled < size && !ended)) break;
+      const int64_t i = static_cast<int64_t>((split_mix(state) >> 32) * static_cast<uint64_t>(filled) >> 32);
+      out[done++] = at[i];
+      at[i] = at[--filled];
+    }
+    if (done < most) picked = picked[py::slice(0, done, 1)].cast<py::array_t<int64_t>>();
+    return py::make_tuple(picked, filled, used, state);
+  }, py::arg("buffer").noconvert(), py::arg("filled"), py::arg("fresh"), py::arg("wanted"), py::arg("ended"),
+     py::arg("state"), "(picked, filled, values of `fresh` used, state): up to `wanted` picks.");
   py::class_<Program>(m, "Program", "trace(key, [(shape, dtype), ...]) -> Graph is called once for each signature.")
       .def(py::init<py::object>(), py::arg("trace"))
       .def("call", &Program::call, py::arg("key"), py::arg("arrays"))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         config as config,
         constraints as constraints,
         cpu as cpu,
+        data as data,
         debug as debug,
         dtype_policies as dtype_policies,
         initializers as initializers,
@@ -52,8 +53,8 @@ else:
         __name__,
         {
             ".": (
-                "activations callbacks config constraints cpu debug dtype_policies initializers layers losses metrics "
-                "models ops optimizers plots random regularizers saving serving tree utils"
+                "activations callbacks config constraints cpu data debug dtype_policies initializers layers losses "
+                "metrics models ops optimizers plots random regularizers saving serving tree utils"
             ),
             "._core": "num_threads set_num_threads",
             ".dtype_policies": "DTypePolicy",

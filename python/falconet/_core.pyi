@@ -509,6 +509,16 @@ def run_model(path: str, signature: str, inputs: list[Any], rows: int) -> list[A
 def set_num_threads(n: int) -> None:
     """Threads a plan may use; results do not depend on it."""
 
+def shuffle_window(
+    buffer: np.ndarray,
+    filled: int,
+    fresh: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    wanted: int,
+    ended: bool,
+    state: int,
+) -> tuple[np.ndarray, int, int, int]:
+    """(picked, filled, values of `fresh` used, state): up to `wanted` picks."""
+
 def tape_active() -> bool: ...
 def use_isa(name: str) -> None: ...
 def with_gradient(outputs: list[Any], sources: list[Any], rule: Any) -> list[Any]:
