@@ -105,7 +105,7 @@ def _program_of(caller: str, target: Any, args: tuple[Any, ...]) -> tuple[_Recor
 
 def _model_step(caller: str, model: Any, args: tuple[Any, ...]) -> tuple[_Recorded, tuple[Any, ...]]:
     from falconet.models import fitting
-    from falconet.models.data import as_arrays
+    from falconet.models.arrays import as_arrays
 
     if not 1 <= len(args) <= 3:
         raise TypeError(f"[{caller}] a Model takes (x), (x, y) or (x, y, sample_weight); got {len(args)} arguments.")

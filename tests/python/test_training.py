@@ -263,14 +263,15 @@ def test_predict_forms(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_batch_methods_accumulate_until_reset():
+def test_batch_methods_report_their_batch():
     x, y = data(8)
     model = linear(rate=0.0)
-    first = model.train_on_batch(x[:4], y[:4])
-    both = model.test_on_batch(x[4:], y[4:])
     error = ((x @ np.full((3, 1), 0.1) - y) ** 2).mean(1)
-    np.testing.assert_allclose([first, both], [error[:4].mean(), error.mean()], rtol=1e-5)
+    first, second = model.train_on_batch(x[:4], y[:4]), model.test_on_batch(x[4:], y[4:])
+    np.testing.assert_allclose([first, second], [error[:4].mean(), error[4:].mean()], rtol=1e-5)
+    assert float(model.metrics[0].result()) == pytest.approx(second, rel=1e-6)
     model.reset_metrics()
+    assert float(model.metrics[0].result()) == 0
     assert model.test_on_batch(x[4:], y[4:], return_dict=True)["loss"] == pytest.approx(error[4:].mean(), rel=1e-5)
 
 

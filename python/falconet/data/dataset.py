@@ -42,8 +42,8 @@ class Dataset:
     it is iterated over. An element is an array or number, or a tuple, list or dictionary of them.
 
     Names and meanings are those of tf.data where it has them. `fit`, `evaluate` and `predict` take a data set of
-    batches (x, y[, sample_weight]) as it is. Where batches are cut from arrays in memory, shuffled or not, whole stretches of
-    rows go to the native loop at once, as cheap as the arrays themselves.
+    batches (x, y[, sample_weight]) as it is. Where batches are cut from arrays in memory, shuffled or not, whole
+    stretches of rows go to the native loop at once, as cheap as the arrays themselves.
 
     `state_dict` says exactly where the run over the data set stands that was begun last, buffers and random state
     included; after `load_state_dict` the next run goes on from there. Generators and functions are run again and so

@@ -95,7 +95,12 @@ class CompiledLoss:
         targets = outputs.align(y_true, "y", used)
         weights = self._spread_weights(outputs, given)
         entries, names = [], []
-        for i, (one, weight, target) in enumerate(zip(given, weights, targets, strict=False)):
+        order = list(range(outputs.count))
+        if isinstance(self._loss, dict):  # then Keras goes by the order in which they were given
+            keys = list(self._loss)
+            order.sort(key=lambda i: keys.index(outputs.names[i]) if outputs.names[i] in keys else len(keys))
+        for i in order:
+            one, weight, target = given[i], weights[i], targets[i]
             several = isinstance(one, (list, tuple))
             for j, single in enumerate(one if several else [one]):
                 if single is None:
@@ -106,7 +111,7 @@ class CompiledLoss:
                     )
                 loss = make_loss(single, target, predictions[i])
                 entries.append((i, loss, weight[j] if several and isinstance(weight, (list, tuple)) else weight))
-                names.append(outputs.names[i] or loss.name)
+                names.append(outputs.loss_names[i] or loss.name)
         if len(entries) > 1:
             self.metrics = [metrics_module.Mean(name=f"{name}_loss") for name in names]
         self._outputs, self._used, self._entries = outputs, used, entries

@@ -1,7 +1,6 @@
 """What `fit`, `evaluate` and `predict` are given, as arrays or as an iterable of batches of arrays.
 
-Arrays are accepted as NumPy arrays, tensors, nested lists of numbers and data frames; float64 becomes
-`config.floatx()`.
+Both kinds run a program over an epoch of steps, know where they stand, and go back there.
 """
 
 from __future__ import annotations
@@ -12,135 +11,36 @@ from typing import Any
 
 import numpy as np
 
-from falconet import config, tree
+from falconet import tree
+from falconet.models.arrays import as_arrays, class_weights, in_memory, on_disk, spread_sample_weight
 from falconet.models.programs import num_rows, take_rows
 from falconet.random.global_state import get_random_state, set_random_state
 from falconet.random.seed_generator import make_default_seed, permutation
 from falconet.utils.packing import unpack_x_y_sample_weight
 
 Hook = Callable[[int, Any], Any]
+_PIECE_BYTES = 1 << 23  # of a file on disk that are converted at a time
+_CHUNK_STEPS = 1 << 20  # batches of rows asked of a data set at a time
 
 
-def as_array(value: Any, argument: str, owner: str) -> np.ndarray | None:
-    """One argument as a contiguous NumPy array of numbers."""
-    if value is None:
-        return None
-    if not isinstance(value, np.ndarray):
-        if hasattr(value, "to_numpy"):
-            value = value.to_numpy()
-        try:
-            value = np.asarray(value)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"[{owner}] `{argument}` cannot be made an array: {error}.") from None
-    if value.dtype == np.float64:
-        value = value.astype(config.floatx() if config.floatx() != "bfloat16" else "float32")
-    elif value.dtype.kind not in "fiub" and value.dtype.name not in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
-        raise ValueError(
-            f"[{owner}] `{argument}` has dtype {value.dtype}; it needs numbers. "
-            "Ragged lists and text cannot be used as they are."
-        )
-    return np.ascontiguousarray(value) if value.ndim else value
-
-
-def _is_plain_list(value: Any) -> bool:
-    """Whether a list is nested numbers, meaning one array, rather than a list of arrays."""
-    return isinstance(value, (list, tuple)) and all(
-        isinstance(leaf, (bool, int, float)) for leaf in tree.flatten(value)
-    )
-
-
-def to_arrays(value: Any, argument: str, owner: str) -> Any:
-    """A nested structure of array-likes as arrays."""
-    if hasattr(value, "to_numpy") and hasattr(value, "columns") or _is_plain_list(value):
-        return as_array(value, argument, owner)
-    if isinstance(value, (list, tuple)) and any(_is_plain_list(part) for part in value):
-        value = type(value)(np.asarray(p) if _is_plain_list(p) else p for p in value)
-    return tree.map_structure(lambda leaf: as_array(leaf, argument, owner), value)
-
-
-def _rows_of(value: Any) -> int:
-    """Rows of a NumPy array; -1 for anything else."""
-    return value.shape[0] if type(value) is np.ndarray and value.ndim else -1
-
-
-def as_arrays(x: Any, y: Any, sample_weight: Any, owner: str) -> tuple[Any, Any, Any]:
-    """x, y and sample_weight as arrays, with one number of rows."""
-    if sample_weight is None and _rows_of(x) > 0 and (y is None or _rows_of(y) == _rows_of(x)):  # the usual case
-        return as_array(x, "x", owner), as_array(y, "y", owner), None
-    found = (to_arrays(x, "x", owner), to_arrays(y, "y", owner), to_arrays(sample_weight, "sample_weight", owner))
-    sizes: dict[int, str] = {}
-    for value, argument in zip(found, ("x", "y", "sample_weight"), strict=False):
-        for path, leaf in tree.flatten_with_path(value):
-            if leaf is None:
-                continue
-            shown = argument + "".join(f"[{p!r}]" for p in path)
-            if leaf.ndim == 0:
-                raise ValueError(f"[{owner}] `{shown}` is a single number; it needs one entry per sample.")
-            sizes.setdefault(leaf.shape[0], shown)
-    if len(sizes) > 1:
-        counts = ", ".join(f"`{shown}` has {size}" for size, shown in sizes.items())
-        raise ValueError(f"[{owner}] all arrays need the same number of rows (samples): {counts}.")
-    if not sizes:
-        raise ValueError(f"[{owner}] there is no data: `x` is None.")
-    if 0 in sizes:
-        raise ValueError(f"[{owner}] there is no data: `{sizes[0]}` has 0 rows.")
-    return found
-
-
-def class_weights(y: Any, class_weight: Any, sample_weight: Any) -> Any:
-    """Sample weights from weights per class (per output a dictionary of them), times `sample_weight` where given."""
-    if not isinstance(class_weight, dict):
-        raise ValueError(
-            f"[fit] `class_weight` must be a dictionary of class index to weight, got {type(class_weight).__name__}."
-        )
-    if class_weight and all(isinstance(one, dict) for one in class_weight.values()):
-        if not isinstance(y, dict):
-            raise ValueError("[fit] `class_weight` per output needs `y` as a dictionary by output name.")
-        given = sample_weight if isinstance(sample_weight, dict) else {}
-        return {
-            name: class_weights(part, class_weight[name], given.get(name))
-            if name in class_weight
-            else given.get(name, np.ones(len(part), np.float32))
-            for name, part in y.items()
-        }
-    if isinstance(y, (list, tuple, dict)):
-        raise ValueError(
-            "[fit] the model has several outputs: give `class_weight` per output, {output name: {class: weight}}."
-        )
-    if y is None:
-        raise ValueError("[fit] `class_weight` needs targets `y`.")
-    labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] != 1 else y.reshape(len(y), -1)[:, 0]
-    labels = np.rint(labels).astype(np.int64)
-    if labels.ndim > 1:
-        raise ValueError(f"[fit] `class_weight` needs one class per sample, got targets of shape {y.shape}.")
-    classes, positions = np.unique(labels, return_inverse=True)
-    weights = np.array([float(class_weight.get(int(c), 1.0)) for c in classes], np.float32)[positions]
-    return weights if sample_weight is None else weights * np.asarray(sample_weight, np.float32)
-
-
-def _spread_sample_weight(y: Any, sample_weight: Any) -> Any:
-    """One array of weights for several outputs: the same for each."""
-    if (
-        sample_weight is None
-        or isinstance(sample_weight, (list, tuple, dict))
-        or not isinstance(y, (list, tuple, dict))
-    ):
-        return sample_weight
-    return tree.map_structure(lambda _: sample_weight, y)
+def _converted(arrays: Any) -> Any:
+    return tree.map_structure(lambda a: in_memory(a) if isinstance(a, np.memmap) else a, arrays)
 
 
 class ArrayData:
-    """Arrays held in memory. An epoch is a run over all rows, shuffled where asked; with `steps` it may end earlier,
-    and the next epoch goes on from there, starting over as often as needed."""
+    """Arrays. An epoch is a run over all rows, shuffled where asked; with `steps` it may end earlier, and the next epoch
+    goes on from there. In training (`wraps`) the rows start over as often as needed; else they run out."""
+
+    is_generator = False
 
     def __init__(
         self, x: Any, y: Any, sample_weight: Any, batch_size: int | None, steps: int | None, shuffle: Any, owner: str,
-        class_weight: Any = None,
+        class_weight: Any = None, wraps: bool = False,
     ) -> None:  # fmt: skip
         x, y, sample_weight = as_arrays(x, y, sample_weight, owner)
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight, sample_weight)
-        self.arrays = (x, y, _spread_sample_weight(y, sample_weight))
+        self.arrays = (x, y, spread_sample_weight(y, sample_weight))
         self.rows = num_rows(self.arrays)
         if batch_size is None:
             batch_size = 32 if steps is None else -(-self.rows // steps)
@@ -149,18 +49,22 @@ class ArrayData:
         self.batch_size = int(batch_size)
         self.batches = -(-self.rows // self.batch_size)
         self.steps = self.batches if steps is None else steps
-        self._shuffle = shuffle
+        # Batches of a piece of a file on disk, which is converted before it is used; 0 where all is used as it is.
+        row_bytes = sum(leaf.nbytes // self.rows for leaf in leaves)
+        self._piece = max(1, _PIECE_BYTES // (row_bytes * self.batch_size)) if any(map(on_disk, leaves)) else 0
+        self._shuffle, self._wraps, self._owner = shuffle, wraps, owner
         self._order: np.ndarray | None = None
         self._order_seed: int | None = None
         self._position = self._epoch_start = 0
-        self.exhausted = False  # rows never run out: they start over
+        self.exhausted = False
 
     def first_batch(self) -> Any:
-        return take_rows(self.arrays, slice(0, self.batch_size))
+        return _converted(take_rows(self.arrays, slice(0, self.batch_size)))
 
     def begin_epoch(self) -> None:
         """Starts again from the first row (in a new order where shuffled)."""
         self._position = self._epoch_start = 0
+        self.exhausted = False
         if self._shuffle:
             self._set_order(make_default_seed())
 
@@ -195,24 +99,37 @@ class ArrayData:
     def run(self, program: Any, count: int, on_batch: Hook | None) -> tuple[int, Any]:
         """Up to `count` further steps, at most to the end of the data: (steps run, outputs of the last)."""
         if self._position >= self.batches:
+            if not self._wraps:
+                self.exhausted = True
+                return 0, None
             self.begin_epoch()
-        count = min(count, self.batches - self._position)
-        first = self._position
+        first, count = self._position, min(count, self.batches - self._position)
         if on_batch is None:
             self._position += count
-            return program.epoch(self.arrays, self._order, self.batch_size, first, count, None)
+            return self._run(program, first, count, None)
 
         def step(index: int, outputs: Any) -> Any:
             self._position += 1  # kept exact, as a hook may ask for a checkpoint
             return on_batch(index, outputs)
 
-        return program.epoch(self.arrays, self._order, self.batch_size, first, count, step)
+        return self._run(program, first, count, step)
+
+    def _run(self, program: Any, first: int, count: int, step: Hook | None) -> tuple[int, Any]:
+        if not self._piece:
+            return program.epoch(self.arrays, self._order, self.batch_size, first, count, step)
+        outputs = None
+        for at in range(first, first + count, self._piece):
+            steps = min(self._piece, first + count - at)
+            rows: Any = slice(at * self.batch_size, (at + steps) * self.batch_size)
+            arrays = _converted(take_rows(self.arrays, rows if self._order is None else self._order[rows]))
+            _, outputs = program.epoch(arrays, None, self.batch_size, 0, steps, step)
+        return count, outputs
 
     def batch(self, step: int) -> Any:
         """The batch that was step `step` of the current epoch."""
         at = (self._epoch_start + step) % self.batches * self.batch_size
         rows = slice(at, at + self.batch_size)
-        return take_rows(self.arrays, rows if self._order is None else self._order[rows])
+        return _converted(take_rows(self.arrays, rows if self._order is None else self._order[rows]))
 
     def restart_wanted(self) -> bool:
         """Whether the next epoch starts over: always, unless `steps` cuts the data at some other place."""
@@ -222,25 +139,35 @@ class ArrayData:
     def end_epoch(self) -> None:
         """Nothing to do for arrays."""
 
+    def close(self) -> None:
+        """Nothing to do for arrays."""
+
+    def warn_short(self, wanted: int, got: int, unit: str = "step") -> None:
+        _warn_short(self._owner, wanted, got, unit)
+
 
 class BatchData:
-    """An iterable of batches: a generator, a `PyDataset`, a data loader, or any object with `__len__` and
-    `__getitem__`."""
+    """An iterable of batches: a generator, a `PyDataset`, a `falconet.data.Dataset`, a data loader, or any object with
+    `__len__` and `__getitem__`.
 
-    def __init__(self, source: Any, steps: int | None, shuffle: Any, owner: str, class_weight: Any = None) -> None:
-        self._source, self._owner, self._class_weight = source, owner, class_weight
+    Where an iterator hands out arrays and the rows of many batches (`chunk`), these go to the program whole.
+    """
+
+    def __init__(
+        self, source: Any, steps: int | None, shuffle: Any, owner: str, class_weight: Any = None, wraps: bool = False
+    ) -> None:
+        self._source, self._owner, self._class_weight, self._wraps = source, owner, class_weight, wraps
         self._iterator: Iterator[Any] | None = None
         self._drawn = 0  # batches that came out of the present iterator
         self._random_before: Any = None  # the random generators' state when it was made
         self._peeked: list[Any] = []
-        self._latest: Any = None
+        self._latest: Any = None  # (arrays, rows of them) of the batches that ran last
+        self._seen: tuple[Any, Any] = (None, None)  # arrays as an iterator handed them out, and as they are used
+        self._announced = False  # on_epoch_begin has been called for the epoch to come
         self._shuffle = bool(shuffle)
         self.exhausted = False
         self.is_generator = hasattr(source, "__next__")
-        size = getattr(source, "num_batches", None)
-        if size is None and not self.is_generator and hasattr(source, "__len__"):
-            size = len(source)
-        self.batches: int | None = int(size) if size is not None else None
+        self.batches = None if self.is_generator else _length_of(source)
         if self.batches == 0:
             raise ValueError(f"[{owner}] there is no data: the data set has 0 batches.")
         self.steps: int | None = steps if steps is not None else self.batches
@@ -250,22 +177,37 @@ class BatchData:
             return self._source.iterate_batches(self._shuffle)
         if self.is_generator or hasattr(self._source, "__iter__"):
             return iter(self._source)
-        order = permutation(self.batches or 0) if self._shuffle else range(self.batches or 0)
+        order = range(self.batches or 0)
+        if self._shuffle:
+            order = permutation(self.batches or 0)
         return (self._source[int(i)] for i in order)
+
+    def _open(self) -> Iterator[Any]:
+        if self._iterator is None:
+            self._announce()
+            self._random_before, self._drawn = get_random_state(), 0
+            self._iterator = self._new_iterator()
+        return self._iterator
+
+    def _announce(self) -> None:
+        if not self._announced and hasattr(self._source, "on_epoch_begin"):
+            self._source.on_epoch_begin()
+        self._announced = True
 
     def _next(self) -> Any:
         if self._peeked:
             return self._peeked.pop()
-        if self._iterator is None:
-            self._random_before, self._drawn = get_random_state(), 0
-            self._iterator = self._new_iterator()
-        batch = next(self._iterator)
+        batch = next(self._open())
         self._drawn += 1
-        x, y, sample_weight = unpack_x_y_sample_weight(batch)
+        if type(batch) is not tuple or len(batch) != 2:
+            batch = unpack_x_y_sample_weight(batch)
+        return self._arrays_of(*batch)
+
+    def _arrays_of(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
         x, y, sample_weight = as_arrays(x, y, sample_weight, self._owner)
         if self._class_weight is not None:
             sample_weight = class_weights(y, self._class_weight, sample_weight)
-        return x, y, _spread_sample_weight(y, sample_weight)
+        return x, y, spread_sample_weight(y, sample_weight)
 
     def first_batch(self) -> Any:
         if not self._peeked:
@@ -276,9 +218,13 @@ class BatchData:
         return self._peeked[0]
 
     def begin_epoch(self) -> None:
-        if not self.is_generator and not self._peeked:
-            self._iterator = None
+        if not self.is_generator and self._drawn > len(self._peeked):
+            self._restart()
         self.exhausted = False
+
+    def _restart(self) -> None:
+        self.close()
+        self._peeked.clear()
 
     def get_state(self) -> dict[str, Any]:
         """The place in the data, for a checkpoint: what the source says of itself if it has `state_dict`, else how many
@@ -293,15 +239,16 @@ class BatchData:
         batches that had been used are drawn and dropped."""
         self._peeked.clear()
         if "source" in state:
+            self.close()
             self._source.load_state_dict(state["source"])
-            self._iterator = None
             return
         if not self.is_generator:
-            self._iterator, self._drawn = None, 0
+            self.close()
         if state["random"] is None:
             return
         if self._iterator is None:
             set_random_state(state["random"])
+            self._announce()
             self._random_before, self._iterator = state["random"], self._new_iterator()
         for _ in range(state["drawn"] - self._drawn):
             if next(self._iterator, None) is None:
@@ -312,57 +259,121 @@ class BatchData:
 
     def batch(self, step: int) -> Any:
         """The batch that ran last."""
-        return self._latest
+        arrays, rows = self._latest
+        return arrays if rows is None else _converted(take_rows(arrays, rows))
 
     def restart_wanted(self) -> bool:
-        return self.steps is None or self.batches is None or self.steps == self.batches
+        return self.steps is None or self.steps == self.batches
 
     def run(self, program: Any, count: int, on_batch: Hook | None) -> tuple[int, Any]:
         """Up to `count` further steps: (steps run, outputs of the last). Sets `exhausted` where the iterable ends."""
-        done, outputs = 0, None
+        self._announce()
+        done, outputs, restarted = 0, None, False
         while done < count:
-            try:
-                batch = self._next()
-            except StopIteration:
-                if self.batches is not None and not self.is_generator and done == 0:
-                    self._iterator = None  # a data set of known length starts over
-                    batch = self._next()
-                else:
-                    self.exhausted = True
-                    break
-            self._latest = batch
-            outputs = program(*batch)
-            done += 1
-            if on_batch is not None:
-                on_batch(done - 1, outputs)
+            steps, found = self._run_chunk(program, count - done, on_batch) or self._run_batch(program, on_batch)
+            if steps:
+                done, outputs, restarted = done + steps, found, False
+                continue
+            # The iterable has ended: at once, for one of known length that was left at its end; else it starts over in
+            # training with a number of steps.
+            at_once = self._drawn == 0 and self.batches is not None
+            if self.is_generator or restarted or not (at_once or (self._wraps and not self.restart_wanted())):
+                self.exhausted = True
+                break
+            self._restart()
+            restarted = True
         return done, outputs
+
+    def _run_batch(self, program: Any, on_batch: Hook | None) -> tuple[int, Any]:
+        try:
+            batch = self._next()
+        except StopIteration:
+            return 0, None
+        self._latest = (batch, None)
+        outputs = program(*batch)
+        if on_batch is not None:
+            on_batch(0, outputs)
+        return 1, outputs
+
+    def _run_chunk(self, program: Any, count: int, on_batch: Hook | None) -> tuple[int, Any] | None:
+        """Many batches at once, where the iterator can say which rows of which arrays they are."""
+        iterator: Any = None if self._peeked else self._open()
+        if not hasattr(iterator, "chunk"):
+            return None
+        # With a hook one by one: a hook may ask where the data stand.
+        found = iterator.chunk(min(count, _CHUNK_STEPS) if on_batch is None else 1)
+        if found is None:
+            return None
+        arrays, rows = found
+        if self._seen[0] is not arrays:
+            self._seen = (arrays, self._arrays_of(*unpack_x_y_sample_weight(arrays)))
+        held, size = self._seen[1], iterator.batch_size
+        steps = -(-len(rows) // size)
+        if not steps:
+            return 0, None
+        self._drawn += steps
+        last = rows[(steps - 1) * size :]
+        if isinstance(rows, range):
+            held, order = take_rows(held, slice(rows.start, rows.stop)), None
+            self._latest = (self._seen[1], slice(last.start, last.stop))
+        else:
+            order = rows
+            self._latest = (held, last)
+        if any(on_disk(a) for a in tree.flatten(held)):
+            held, order = _converted(held if order is None else take_rows(held, order)), None
+        return program.epoch(held, order, size, 0, steps, on_batch)
 
     def end_epoch(self) -> None:
         if not self.is_generator and self.restart_wanted():
-            self._iterator = None
+            self.close()
         if hasattr(self._source, "on_epoch_end"):
             self._source.on_epoch_end()
+        self._announced = False
 
-    def warn_short(self, wanted: int, got: int) -> None:
-        warnings.warn(
-            f"[{self._owner}] ran out of data at step {got} of {wanted}: the iterable must yield at least "
-            "steps * epochs batches.",
-            stacklevel=5,
-        )
+    def close(self) -> None:
+        """Lets the present iterator go, with its threads; a generator stays where it is."""
+        if not self.is_generator:
+            if hasattr(self._iterator, "close"):
+                self._iterator.close()
+            self._iterator, self._drawn = None, 0
+
+    def warn_short(self, wanted: int, got: int, unit: str = "step") -> None:
+        _warn_short(self._owner, wanted, got, unit)
+
+
+def _warn_short(owner: str, wanted: int, got: int, unit: str) -> None:
+    warnings.warn(
+        f"[{owner}] ran out of data at {unit} {got} of {wanted}: the data must have at least steps * epochs batches.",
+        stacklevel=5,
+    )
+
+
+def _length_of(source: Any) -> int | None:
+    """How many batches there are, None where there is no telling."""
+    if hasattr(source, "num_batches"):
+        size = source.num_batches
+    else:
+        try:
+            size = len(source)
+        except TypeError:  # no length, or none that is known in advance
+            return None
+    return None if size is None else int(size)
 
 
 def is_batch_source(x: Any) -> bool:
     """Whether x yields batches (rather than being arrays)."""
-    if x is None or hasattr(x, "__array__") or isinstance(x, (list, tuple, dict, str)) or hasattr(x, "to_numpy"):
+    if x is None or isinstance(x, (list, tuple, dict, str)):
+        return False
+    if any(hasattr(x, name) for name in ("__array__", "to_numpy", "tocoo")):  # tocoo: a sparse matrix
         return False
     return hasattr(x, "__next__") or hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
 def make_data(
     x: Any, y: Any, sample_weight: Any, batch_size: int | None, steps: int | None, shuffle: Any, owner: str,
-    class_weight: Any = None,
+    class_weight: Any = None, wraps: bool = False,
 ) -> ArrayData | BatchData:  # fmt: skip
-    """The data of one call of fit, evaluate or predict."""
+    """The data of one call of fit, evaluate or predict. wraps: with a number of steps, data that end start over."""
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1):
         raise ValueError(f"[{owner}] the number of steps must be an integer >= 1, got {steps!r}.")
     if is_batch_source(x):
@@ -371,8 +382,8 @@ def make_data(
                 raise ValueError(f"[{owner}] `x` yields batches; put `{argument}` into them, as (x, y, sample_weight).")
         if batch_size is not None and hasattr(x, "__next__"):
             raise ValueError(f"[{owner}] `batch_size` is decided by the iterable `x`; leave it out.")
-        return BatchData(x, steps, shuffle, owner, class_weight)
-    return ArrayData(x, y, sample_weight, batch_size, steps, shuffle, owner, class_weight)
+        return BatchData(x, steps, shuffle, owner, class_weight, wraps)
+    return ArrayData(x, y, sample_weight, batch_size, steps, shuffle, owner, class_weight, wraps)
 
 
 def split_validation(x: Any, y: Any, sample_weight: Any, fraction: float, owner: str) -> tuple[Any, Any]:

@@ -14,7 +14,8 @@ import numpy as np
 from falconet import config, ops, tree
 from falconet.callbacks import CallbackList
 from falconet.layers import call_state
-from falconet.models.data import ArrayData, as_arrays, is_batch_source, make_data, split_validation
+from falconet.models.arrays import as_arrays, on_disk
+from falconet.models.data import ArrayData, is_batch_source, make_data, split_validation
 from falconet.models.programs import EagerProgram
 from falconet.models.training_state import TrainingState
 from falconet.utils.packing import unpack_x_y_sample_weight
@@ -24,7 +25,7 @@ _PIECE_SECONDS = 0.1  # a progress bar is drawn at most ten times a second
 
 
 class _EndOfEpoch(Exception):  # noqa: N818 - a signal, not an error
-    """Raised between batches when a callback sets `stop_training`."""
+    """Raised between batches when a callback sets `stop_training`: (outputs of the last step, steps run)."""
 
 
 def to_numpy(value: Any) -> Any:
@@ -32,13 +33,15 @@ def to_numpy(value: Any) -> Any:
 
 
 def plain_logs(logs: Any) -> dict[str, Any]:
-    """Logs with Python floats for scalars and arrays for the rest."""
+    """Logs in the order of their names, as Keras gives them to callbacks, with Python floats for scalars and arrays for
+    the rest."""
     if logs is None:
         return {}
     if not isinstance(logs, dict):
         raise ValueError(f"[fit] a step must return a dictionary of logs, got {type(logs).__name__}.")
     found = {}
-    for name, value in logs.items():
+    for name in sorted(logs):
+        value = logs[name]
         if not isinstance(value, float):
             value = np.asarray(value)
             value = value.item() if value.size == 1 else value
@@ -151,12 +154,10 @@ class _BatchHooks:
         self._model, self._wanted, self._kind, self._state = model, wanted, kind, state
         self._begin, self._end = hooks
         self._step = 0 if state is None else state.step
-        self.latest: Any = None
         if self._begin is not None and (wanted is None or self._step < wanted):
             self._begin(self._step, None)
 
     def __call__(self, _: int, outputs: Any) -> None:
-        self.latest = outputs
         step, self._step = self._step, self._step + 1
         is_last = self._wanted is not None and step + 1 >= self._wanted
         if (step + 1) % self._model.steps_per_execution and not is_last:
@@ -167,15 +168,16 @@ class _BatchHooks:
                 self._state.step, self._state.logs = step + 1, logs
             self._end(step, logs)
         if self._model.stop_training and self._kind == "train":
-            raise _EndOfEpoch
+            raise _EndOfEpoch(outputs, step + 1)
         if self._begin is not None and not is_last:
             self._begin(step + 1, None)
 
 
 def _run_epoch(
     model: Any, data: Any, program: Any, callbacks: CallbackList, kind: str, state: TrainingState | None = None
-) -> Any:
-    """Runs the steps of one epoch, or those that are left of it; the outputs of the last step."""
+) -> tuple[Any, int]:
+    """Runs the steps of one epoch, or those that are left of it; the outputs of the last step, and how many there have
+    been."""
     done, piece, outputs = (0, 1, None) if state is None or not state.step else (state.step, 1, state.logs)
     if not done and data.restart_wanted():
         data.begin_epoch()
@@ -194,13 +196,13 @@ def _run_epoch(
                 took = max(time.perf_counter() - began, 1e-6)
                 piece = max(1, min(int(steps * _PIECE_SECONDS / took), 4 * piece))
                 callbacks.progress(done, wanted, {} if kind == "predict" else outputs)
-    except _EndOfEpoch:
-        outputs = hooks.latest if hooks is not None else None
+    except _EndOfEpoch as ended:
+        outputs, done = ended.args
     data.end_epoch()
     if wanted is not None and done < wanted and data.exhausted:
         data.warn_short(wanted, done)
     callbacks.epoch_ran(kind, done)
-    return outputs
+    return outputs, done
 
 
 # --- fit
@@ -230,7 +232,7 @@ def fit(
     verbose = resolve_verbose(verbose, "fit")
     if validation_split and validation_data is None:
         (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split, owner)
-    data = make_data(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, owner, class_weight)
+    data = make_data(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, owner, class_weight, wraps=True)
     validation = None
     if validation_data is not None:
         _should_validate(0, validation_freq)
@@ -263,12 +265,19 @@ def fit(
                 model.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
             program = model._program("train", check=True)
-            logs = plain_logs(_run_epoch(model, data, program, callbacks, "train", state))
+            outputs, steps = _run_epoch(model, data, program, callbacks, "train", state)
+            if not steps:
+                break  # a generator that gave its last batch to the epoch before
+            logs = plain_logs(outputs)
             if validation is not None and _should_validate(epoch, validation_freq):
                 found = _evaluate(model, validation, callbacks)
-                logs = {**logs, **{f"val_{name}": value for name, value in found.items()}}
+                logs = plain_logs({**logs, **{f"val_{name}": value for name, value in found.items()}})
             state.epoch, state.step, state.logs = epoch + 1, 0, logs
             callbacks.on_epoch_end(epoch, dict(logs))  # callbacks add to them, for one another
+            if data.is_generator and data.exhausted and state.epoch < epochs:
+                if data.steps is None:  # else the warning has been given
+                    data.warn_short(epochs, state.epoch, "epoch")
+                break
         if state.epoch > initial_epoch and hasattr(model.optimizer, "finalize_variable_values"):
             model.optimizer.finalize_variable_values(model.trainable_weights)
         callbacks.on_train_end(state.logs)
@@ -276,6 +285,9 @@ def fit(
         object.__setattr__(model, "_training_state", None)
         model._batch_source = None
         callbacks.close()
+        data.close()
+        if validation is not None:
+            validation.close()
     return model.history
 
 
@@ -290,12 +302,12 @@ def _validation_data(given: Any, batch_size: Any, steps: Any, owner: str) -> Any
 
 
 def _evaluate(model: Any, data: Any, callbacks: CallbackList) -> dict[str, Any]:
+    data.begin_epoch()  # validation sees the same rows each time
     prepare(model, data.first_batch(), training=False)
     _check_labels(model, data)
-    data.begin_epoch()  # validation sees the same rows each time
     callbacks.on_test_begin()
     model.reset_metrics()
-    logs = plain_logs(_run_epoch(model, data, model._program("test"), callbacks, "test"))
+    logs = plain_logs(_run_epoch(model, data, model._program("test"), callbacks, "test")[0])
     callbacks.on_test_end(logs)
     return logs
 
@@ -316,6 +328,7 @@ def evaluate(
         logs = _evaluate(model, data, callbacks)
     finally:
         callbacks.close()
+        data.close()
     return finish_logs(model, logs, return_dict)
 
 
@@ -324,8 +337,9 @@ def predict(model: Any, x: Any, batch_size: Any, verbose: Any, steps: Any, callb
     verbose = 0 if verbose == "auto" else resolve_verbose(verbose, "predict")
     if callbacks is None and verbose == 0 and steps is None and not is_batch_source(x):
         x = as_arrays(x, None, None, model.label)[0]
-        prepare(model, (x, None, None), training=False)
-        return model._program("predict").map((x,), 32 if batch_size is None else _size(batch_size, model.label))
+        if not any(on_disk(leaf) for leaf in tree.flatten(x)):
+            prepare(model, (x, None, None), training=False)
+            return model._program("predict").map((x,), 32 if batch_size is None else _size(batch_size, model.label))
     data = make_data(x, None, None, batch_size, steps, False, model.label)
     prepare(model, data.first_batch(), training=False)
     if not isinstance(callbacks, CallbackList):
@@ -344,6 +358,7 @@ def predict(model: Any, x: Any, batch_size: Any, verbose: Any, steps: Any, callb
         _run_epoch(model, data, EagerProgram(step), callbacks, "predict")
     finally:
         callbacks.close()
+        data.close()
     callbacks.on_predict_end()
     return tree.map_structure(lambda *leaves: np.concatenate(leaves), *parts)
 

@@ -34,6 +34,7 @@ class Outputs:
                 "/".join(str(p) for p in path) if any(isinstance(p, str) for p in path) else None for path in paths
             ]
         self.layer_names = given
+        self.loss_names = [_loss_name(path, name) for path, name in zip(paths, given or self.names, strict=True)]
 
     def spread(self, given: Any, what: str) -> list[Any]:
         """One entry per output of what was given to `compile` as argument `what`; None where an output has nothing."""
@@ -128,6 +129,17 @@ class Outputs:
 
     def _shown(self) -> str:
         return f" {self.names}" if any(self.names) else ""
+
+
+def _loss_name(path: tuple[Any, ...], name: str | None) -> str | None:
+    """What Keras calls the loss of an output: its keys, and in place of a last index the name of its layer."""
+    if not path:
+        return name
+    if isinstance(path[-1], int):
+        if name is None:
+            return None
+        path = (*path[:-1], name)
+    return "/".join(str(part) for part in path)
 
 
 def _keys(struct: dict[Any, Any]) -> list[Any]:

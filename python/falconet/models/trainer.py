@@ -11,10 +11,19 @@ from falconet import losses as losses_module, metrics as metrics_module, ops, op
 from falconet.layers import call_state
 from falconet.models import fitting
 from falconet.models.compiled import CompiledLoss, CompiledMetrics
-from falconet.models.data import as_arrays, class_weights
+from falconet.models.arrays import as_arrays, class_weights
 from falconet.models.programs import make_program, num_rows
 from falconet.tracing import GradientTape
 from falconet.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
+
+
+_STEPS = {
+    "train": "_train_data",
+    "test": "_test_data",
+    "predict": "_predict_data",
+    "train_afresh": "_train_afresh",
+    "test_afresh": "_test_afresh",
+}
 
 
 class Trainer:
@@ -270,6 +279,14 @@ class Trainer:
     def _predict_data(self, x: Any) -> Any:
         return self._run_step(self.predict_step, pack_x_y_sample_weight(x))
 
+    def _train_afresh(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        self.reset_metrics()  # part of the step, so it costs nothing
+        return self._train_data(x, y, sample_weight)
+
+    def _test_afresh(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        self.reset_metrics()
+        return self._test_data(x, y, sample_weight)
+
     def _run_step(self, step: Any, data: Any) -> Any:
         result = step(data)
         self._clear_losses()  # they are values of this step only
@@ -284,15 +301,15 @@ class Trainer:
         object.__setattr__(self, "_inference", None)
 
     def _program(self, kind: str, check: bool = False) -> Any:
-        """The compiled step "train", "test" or "predict", made again where the model has changed since. check: look at
-        the `trainable` flags of variables too, which users may have set behind the layers' backs."""
+        """The compiled step "train", "test" or "predict", or "train_afresh" or "test_afresh" with metrics that start over,
+        made again where the model has changed since. check: look at the `trainable` flags of variables too, which users may have set behind the layers' backs."""
         held = self._programs.get(kind)
         version = call_state.version[0]
         if held is not None and held[0] == version and held[1] == self._run_eagerly and not check:
             return held[2]
         flags = [v.trainable for v in self.variables]
         if held is None or held[:2] != (version, self._run_eagerly) or held[3] != flags:
-            step = {"train": self._train_data, "test": self._test_data, "predict": self._predict_data}[kind]
+            step = getattr(self, _STEPS[kind])
             held = self._programs[kind] = (
                 version,
                 self._run_eagerly,
@@ -364,20 +381,20 @@ class Trainer:
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One training step on one batch; returns the metrics accumulated since the last reset_metrics()."""
+        """One training step on one batch; returns loss and metrics of this batch, as Keras 3.15 does."""
         self._require_compiled("train_on_batch")
         x, y, sample_weight = as_arrays(x, y, sample_weight, self.label)
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight, sample_weight)
         fitting.prepare(self, (x, y, sample_weight), training=True)
-        return fitting.finish_logs(self, self._program("train")(x, y, sample_weight), return_dict)
+        return fitting.finish_logs(self, self._program("train_afresh")(x, y, sample_weight), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """One evaluation step on one batch; returns the metrics accumulated since the last reset_metrics()."""
+        """One evaluation step on one batch; returns loss and metrics of this batch, as Keras 3.15 does."""
         self._require_compiled("test_on_batch")
         x, y, sample_weight = as_arrays(x, y, sample_weight, self.label)
         fitting.prepare(self, (x, y, sample_weight), training=False)
-        return fitting.finish_logs(self, self._program("test")(x, y, sample_weight), return_dict)
+        return fitting.finish_logs(self, self._program("test_afresh")(x, y, sample_weight), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch, as NumPy arrays."""

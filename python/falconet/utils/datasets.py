@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,42 +70,62 @@ class PyDataset:
 
     def iterate_batches(self, shuffle: bool) -> Iterator[Any]:
         """The batches of one epoch, in a random order where shuffled."""
-        self.on_epoch_begin()
         count = self.num_batches
-        indices: Any = iter(int, 1) if count is None else range(count)
         if count is None:
-            indices = _endless()
+            indices: Any = itertools.count()
         elif shuffle:
             indices = (int(i) for i in permutation(count))
+        else:
+            indices = range(count)
         if self.workers <= 1 and not self.use_multiprocessing:
-            for i in indices:
-                yield self[i]
-            return
-        yield from self._made_ahead(iter(indices))
+            return (self[i] for i in indices)
+        return self._made_ahead(iter(indices))
 
     def _made_ahead(self, indices: Iterator[int]) -> Iterator[Any]:
-        from collections import deque
+        executor, make = self._executor()
+        waiting: deque[Any] = deque()
+        try:
+            for i in indices:
+                waiting.append((i, executor.submit(make, i)))
+                if len(waiting) >= max(self.max_queue_size, 1):
+                    yield self._finished(*waiting.popleft())
+            while waiting:
+                yield self._finished(*waiting.popleft())
+        finally:
+            # Also where the epoch ends early, or at Ctrl-C: what waits is dropped, what runs is not waited for.
+            executor.shutdown(wait=not waiting, cancel_futures=True)
+
+    def _executor(self) -> tuple[Any, Any]:
+        """Workers, and what they run with an index."""
         from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
-        pool = ProcessPoolExecutor if self.use_multiprocessing else ThreadPoolExecutor
-        waiting: deque[Any] = deque()
-        with pool(max(self.workers, 1)) as executor:
-            for i in indices:
-                waiting.append(executor.submit(self.__getitem__, i))
-                if len(waiting) >= max(self.max_queue_size, 1):
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+        workers = max(self.workers, 1)
+        if not self.use_multiprocessing:
+            return ThreadPoolExecutor(workers, thread_name_prefix="falconet-data"), self.__getitem__
+        # Each process gets the data set once, not with every batch.
+        return ProcessPoolExecutor(workers, initializer=_hold_dataset, initargs=(self,)), _make_batch
+
+    def _finished(self, index: int, future: Any) -> Any:
+        try:
+            return future.result()
+        except Exception as error:
+            if error.args and isinstance(error.args[0], str):
+                error.args = (f"{error.args[0]} ([{type(self).__name__}] batch {index})", *error.args[1:])
+            raise
+
+
+_held: list[PyDataset] = []  # of a worker process
+
+
+def _hold_dataset(dataset: PyDataset) -> None:
+    _held[:] = [dataset]
+
+
+def _make_batch(index: int) -> Any:
+    return _held[0][index]
 
 
 Sequence = PyDataset
-
-
-def _endless() -> Iterator[int]:
-    i = 0
-    while True:
-        yield i
-        i += 1
 
 
 def split_dataset(
