@@ -95,6 +95,15 @@ class Program {
     return py::make_tuple(result, e.trace->note);
   }
 
+  // Only what the function assigns: no output is computed.
+  void update(int64_t key, const py::list& leaves) {
+    const std::vector<Array> arrays = arrays_of(leaves);
+    Plan& p = plan(entry(key, specs_of(arrays)), false);
+    std::vector<const void*> in;
+    for (const Array& a : arrays) in.push_back(a.data());
+    run_plan(p, in.data(), nullptr);
+  }
+
   // One array in, one out, both NumPy's.
   py::object predict(py::array x) {
     Array in = from_numpy(x, false);
@@ -301,7 +310,8 @@ static uint64_t split_mix(uint64_t& state) {
 void plans_are_stale() { ++plan_generation(); }
 
 void bind_program(py::module_& m) {
-  // Fisher and Yates's shuffle on 32-bit halves of SplitMix64: half i picks among the i + 1 first, by the high part of a product. The bias of a pick is below n / 2^32.
+  // Fisher and Yates's shuffle on 32-bit halves of SplitMix64: half i picks among the i + 1 first, by the high part of
+  // a product. The bias of a pick is below n / 2^32.
   m.def("permutation", [](int64_t n, uint64_t seed) {
     if (n < 0 || n > INT32_MAX) fail("[permutation] `n` is ", n, "; it must be in [0, 2^31)");
     std::vector<int32_t> at(n);
@@ -345,6 +355,7 @@ void bind_program(py::module_& m) {
   py::class_<Program>(m, "Program", "trace(key, [(shape, dtype), ...]) -> Graph is called once for each signature.")
       .def(py::init<py::object>(), py::arg("trace"))
       .def("call", &Program::call, py::arg("key"), py::arg("arrays"))
+      .def("update", &Program::update, py::arg("key"), py::arg("arrays"))
       .def("predict", &Program::predict, py::arg("x"))
       .def("epoch", &Program::epoch, py::arg("key"), py::arg("arrays"), py::arg("order"), py::arg("batch_size"),
            py::arg("first") = 0, py::arg("steps") = -1, py::arg("on_batch") = py::none())

@@ -131,6 +131,7 @@ _core.register_symbolic(KerasTensor, _symbolic_op)
 # --- compiled functions ---
 
 _ARRAYS = (np.ndarray, _core.Tensor)
+_FLAT = (np.ndarray, _core.Tensor, type(None))
 
 
 class Program:
@@ -144,6 +145,7 @@ class Program:
         self._fn = fn
         self._keys: dict[Any, int] = {(): 0}
         self._structures: list[Any] = [None]
+        self._flat_keys: dict[Any, int] = {}
         self._native = _core.Program(self._trace)
         # One array in, one array out, both NumPy's.
         self.predict = self._native.predict
@@ -154,7 +156,12 @@ class Program:
         else:
             leaves, key = self._signature(args)
             outputs, structure = self._native.call(key, leaves)
-        return outputs[0] if structure is None else _pack(structure[0], outputs)
+        return outputs[0] if structure is None else _pack(structure, outputs)
+
+    def update(self, *args: Any) -> None:
+        """Runs fn for what it assigns alone; its outputs are not computed."""
+        leaves, key = self._signature(args)
+        self._native.update(key, leaves)
 
     def epoch(
         self,
@@ -178,20 +185,20 @@ class Program:
         if on_batch is not None:
 
             def report(step: int, outputs: list[Any], structure: Any) -> None:
-                on_batch(step, outputs[0] if structure is None else _pack(structure[0], outputs))
+                on_batch(step, outputs[0] if structure is None else _pack(structure, outputs))
 
         steps_run, outputs, structure = self._native.epoch(
             key, leaves, order, batch_size, first, -1 if steps is None else steps, report
         )
         if structure is None:
             return steps_run, outputs[0] if outputs else None
-        return steps_run, _pack(structure[0], outputs)
+        return steps_run, _pack(structure, outputs)
 
     def map(self, data: Any, batch_size: int) -> Any:
         """fn's outputs for all rows of `data`, in batches, one after another as NumPy arrays."""
         leaves, key = self._signature(data)
         outputs, structure = self._native.map(key, leaves, batch_size)
-        return outputs[0] if structure is None else _pack(structure[0], outputs)
+        return outputs[0] if structure is None else _pack(structure, outputs)
 
     def invalidate(self) -> None:
         """Forgets every trace and plan: the function's Python code runs again at the next call."""
@@ -212,12 +219,18 @@ class Program:
         args = tuple(args)
         if len(args) == 1 and type(args[0]) in _ARRAYS:
             return [args[0]], 0
+        kinds = tuple(map(type, args))  # of arrays and None side by side, the types say all
+        key = self._flat_keys.get(kinds)
+        if key is not None:
+            return [x for x in args if x is not None], key
         leaves: list[Any] = []
         signature = _sign(args, leaves)
         key = self._keys.get(signature)
         if key is None:
             key = self._keys[signature] = len(self._structures)
             self._structures.append(tree.map_structure(lambda x: _Slot if _is_operand(x) else x, args))
+        if all(kind in _FLAT for kind in kinds):
+            self._flat_keys[kinds] = key
         return leaves, key
 
     def _trace(self, key: int, specs: list[tuple[tuple[int, ...], str]]) -> Any:
@@ -231,7 +244,7 @@ class Program:
             tensors: list[Any] = []
             structure = _unpack(outputs, tensors)
             graph.set_outputs(tensors)
-            graph.note = None if structure is _Slot else (structure,)
+            graph.note = None if structure is _Slot else (structure, _flat_keys(structure))
         return graph
 
 
@@ -272,7 +285,19 @@ def _unpack(outputs: Any, tensors: list[Any]) -> Any:
     return tree.map_structure(take, outputs)
 
 
-def _pack(structure: Any, outputs: list[Any]) -> Any:
+def _flat_keys(structure: Any) -> list[Any] | None:
+    """The keys of a dictionary of nothing but outputs, such as logs, in the order of the outputs."""
+    if type(structure) is not dict or any(x is not _Slot for x in structure.values()):
+        return None
+    return sorted(structure)
+
+
+def _pack(note: tuple[Any, list[Any] | None], outputs: list[Any]) -> Any:
+    """Outputs in the structure that the function returned; none at all where no batch ran."""
+    structure, keys = note
+    if keys is not None and len(outputs) == len(keys):
+        found = dict(zip(keys, outputs, strict=True))
+        return {key: found[key] for key in structure}
     rest = iter(outputs)
     return tree.map_structure(lambda x: next(rest, None) if x is _Slot else x, structure)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from falconet import _core
 from falconet.data.elements import Picks
-from falconet.data.steps import ArraySteps, Over, Steps
+from falconet.data.steps import ArraySteps, Over, Steps, indices
 
 _PIECE = 4096  # rows drawn from below at a time
 
@@ -67,7 +67,7 @@ class ShuffledRows(Over):
         parts: list[Any] = []
         while count:
             if not len(self._fresh) and not self._ended:
-                self._fresh = np.asarray(self._source.take(max(_PIECE, count)), np.int64)
+                self._fresh = indices(self._source.take(max(_PIECE, count)))
                 self._ended = not len(self._fresh)
             rows, self._filled, used, self._random = _core.shuffle_window(
                 self._buffer, self._filled, self._fresh, count, self._ended, self._random

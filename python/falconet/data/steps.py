@@ -50,6 +50,11 @@ class Steps:
         """Ends threads and open files; called at the end of the data too."""
 
 
+def indices(rows: Any) -> np.ndarray:
+    """Rows as an array of their indices."""
+    return np.arange(rows.start, rows.stop, dtype=np.int64) if isinstance(rows, range) else rows
+
+
 class ArraySteps(Steps):
     """Rows of arrays, in order."""
 
@@ -197,7 +202,7 @@ class RepeatSteps(Over):
                 count -= len(rows)
             elif not self._again():
                 break
-        return found[0] if len(found) == 1 else np.concatenate([np.asarray(r, np.int64) for r in found] or [[]])
+        return found[0] if len(found) == 1 else np.concatenate([np.zeros(0, np.int64), *map(indices, found)])
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "pass": self._pass, "fresh": self._is_fresh}

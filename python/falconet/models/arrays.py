@@ -15,6 +15,7 @@ import numpy as np
 
 from falconet import config, tree
 
+_FLOAT32 = np.dtype("float32")  # used as it is whatever floatx() says
 _SMALL_FLOATS = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 
@@ -32,8 +33,8 @@ def on_disk(value: Any) -> bool:
 
 def as_array(value: Any, argument: str, owner: str) -> np.ndarray | None:
     """One argument as a contiguous NumPy array of numbers, or as a mapped file that `in_memory` reads in pieces."""
-    if value is None:
-        return None
+    if value is None or (type(value) is np.ndarray and value.dtype is _FLOAT32 and value.flags.c_contiguous):
+        return value
     if not isinstance(value, np.ndarray):
         value = _foreign(value, argument, owner)
     if value.dtype.kind not in "fiub" and value.dtype.name not in _SMALL_FLOATS:

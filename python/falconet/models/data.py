@@ -270,7 +270,7 @@ class BatchData:
         self._announce()
         done, outputs, restarted = 0, None, False
         while done < count:
-            steps, found = self._run_chunk(program, count - done, on_batch) or self._run_batch(program, on_batch)
+            steps, found = self._run_some(program, count - done, on_batch)
             if steps:
                 done, outputs, restarted = done + steps, found, False
                 continue
@@ -284,22 +284,39 @@ class BatchData:
             restarted = True
         return done, outputs
 
-    def _run_batch(self, program: Any, on_batch: Hook | None) -> tuple[int, Any]:
+    def _run_some(self, program: Any, count: int, on_batch: Hook | None) -> tuple[int, Any]:
+        if hasattr(self._open(), "chunk"):
+            if self._peeked:
+                count = 1
+            else:
+                found = self._run_chunk(program, count, on_batch)
+                if found is not None:
+                    return found
+        return self._run_batches(program, count, on_batch)
+
+    def _run_batches(self, program: Any, count: int, on_batch: Hook | None) -> tuple[int, Any]:
+        """Up to `count` steps, until the iterator ends. Without a hook only the last shows its outputs; as the end is not
+        known before it comes, a batch is drawn before the one in hand is used."""
+        done, held = 0, None
         try:
-            batch = self._next()
+            while held is None or (on_batch is None and done + 1 < count):
+                batch = self._next()
+                if held is not None:
+                    program.update(*held)
+                    done += 1
+                held = batch
         except StopIteration:
-            return 0, None
-        self._latest = (batch, None)
-        outputs = program(*batch)
+            if held is None:
+                return 0, None
+        self._latest = (held, None)
+        outputs = program(*held)
         if on_batch is not None:
-            on_batch(0, outputs)
-        return 1, outputs
+            on_batch(done, outputs)
+        return done + 1, outputs
 
     def _run_chunk(self, program: Any, count: int, on_batch: Hook | None) -> tuple[int, Any] | None:
         """Many batches at once, where the iterator can say which rows of which arrays they are."""
-        iterator: Any = None if self._peeked else self._open()
-        if not hasattr(iterator, "chunk"):
-            return None
+        iterator: Any = self._open()
         # With a hook one by one: a hook may ask where the data stand.
         found = iterator.chunk(min(count, _CHUNK_STEPS) if on_batch is None else 1)
         if found is None:

@@ -56,12 +56,18 @@ def finish_logs(model: Any, logs: Any, return_dict: bool) -> Any:
         return logs
     if len(logs) == 1:
         return next(iter(logs.values()))
+    key = (call_state.version[0], *logs)
+    if key not in model._log_orders:
+        model._log_orders[key] = _log_order(model, logs)
+    return [logs[name] for name in model._log_orders[key]]
+
+
+def _log_order(model: Any, logs: dict[str, Any]) -> list[str]:
     names: list[str] = []
     for metric in model.metrics:
         names += [m.name for m in metric.metrics] if metric is model._compile_metrics else [metric.name]
-    values = [logs[name] for name in names if name in logs]
-    values += [logs[name] for name in sorted(logs) if name not in names]
-    return values[0] if len(values) == 1 else values
+    known = [name for name in names if name in logs]
+    return known + [name for name in sorted(logs) if name not in names]
 
 
 def resolve_verbose(verbose: Any, method: str) -> int:

@@ -21,6 +21,8 @@ class EagerProgram:
     def __call__(self, *args: Any) -> Any:
         return self._fn(*tree.map_structure(lambda x: None if x is None else ops.convert_to_tensor(x), args))
 
+    update = __call__
+
     def epoch(
         self,
         data: Any,

@@ -31,6 +31,7 @@ class Trainer:
 
     _programs: dict[str, Any]
     _prepared: dict[Any, Any]
+    _log_orders: dict[Any, list[str]]
     _compile_loss: Any
     _compile_metrics: Any
     _loss_tracker: Any
@@ -60,6 +61,7 @@ class Trainer:
             "_compile_config": None,
             "_programs": {},
             "_prepared": {},
+            "_log_orders": {},
             "_predict_one": None,
             "_predict_version": -1,
             "_training_state": None,
@@ -297,6 +299,7 @@ class Trainer:
     def _invalidate_programs(self) -> None:
         self._programs.clear()
         self._prepared.clear()
+        self._log_orders.clear()
         object.__setattr__(self, "_predict_one", None)
         object.__setattr__(self, "_inference", None)
 
