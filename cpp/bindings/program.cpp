@@ -1,4 +1,5 @@
 // Programs: functions traced once for each signature and run as plans; whole epochs of them without the interpreter.
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <unordered_map>
@@ -30,6 +31,7 @@ class Program {
     std::shared_ptr<Trace> trace;
     std::unique_ptr<Plan> full, quiet;  // quiet: updates only
     int64_t generation = -1;
+    int64_t used = 0;  // when last, counted in look-ups
   };
 
   Plan& plan(Entry& e, bool with_outputs) {
@@ -43,19 +45,29 @@ class Program {
     return *p;
   }
 
-  Entry& entry(int64_t key, const std::vector<Spec>& specs) {
+  // The entry of a signature, kept alive by whoever holds it: a look-up of another signature may drop it from the table.
+  std::shared_ptr<Entry> entry(int64_t key, const std::vector<Spec>& specs) {
     std::string id(reinterpret_cast<const char*>(&key), sizeof key);
     for (const Spec& s : specs) {
       id += static_cast<char>(s.dtype);
       id += static_cast<char>(s.shape.rank());
       id.append(reinterpret_cast<const char*>(s.shape.begin()), s.shape.rank() * sizeof(int64_t));
     }
-    if (const auto it = entries_.find(id); it != entries_.end()) return *it->second;
+    ++lookups_;
+    if (const auto it = entries_.find(id); it != entries_.end()) {
+      it->second->used = lookups_;
+      return it->second;
+    }
     py::list described;
     for (const Spec& s : specs) described.append(py::make_tuple(shape_tuple(s.shape), std::string(name_of(s.dtype))));
-    auto made = std::make_unique<Entry>();
+    auto made = std::make_shared<Entry>();
     made->trace = trace_(key, described).cast<std::shared_ptr<Trace>>();
-    return *(entries_[id] = std::move(made));
+    made->used = lookups_;
+    if (entries_.size() >= kMostEntries) {
+      const auto older = [](const auto& a, const auto& b) { return a.second->used < b.second->used; };
+      entries_.erase(std::min_element(entries_.begin(), entries_.end(), older));
+    }
+    return entries_[id] = std::move(made);
   }
 
   static std::vector<Array> arrays_of(const py::list& leaves) {
@@ -86,19 +98,19 @@ class Program {
   // The outputs, and the note left on the trace.
   py::tuple call(int64_t key, const py::list& leaves) {
     const std::vector<Array> arrays = arrays_of(leaves);
-    Entry& e = entry(key, specs_of(arrays));
-    Plan& p = plan(e, true);
+    const std::shared_ptr<Entry> e = entry(key, specs_of(arrays));
     std::vector<Array> outputs;
-    run(p, arrays, outputs);
+    run(plan(*e, true), arrays, outputs);
     py::list result;
     for (Array& a : outputs) result.append(wrap({std::move(a), 0}));
-    return py::make_tuple(result, e.trace->note);
+    return py::make_tuple(result, e->trace->note);
   }
 
   // Only what the function assigns: no output is computed.
   void update(int64_t key, const py::list& leaves) {
     const std::vector<Array> arrays = arrays_of(leaves);
-    Plan& p = plan(entry(key, specs_of(arrays)), false);
+    const std::shared_ptr<Entry> e = entry(key, specs_of(arrays));
+    Plan& p = plan(*e, false);
     std::vector<const void*> in;
     for (const Array& a : arrays) in.push_back(a.data());
     run_plan(p, in.data(), nullptr);
@@ -108,7 +120,8 @@ class Program {
   py::object predict(py::array x) {
     Array in = from_numpy(x, false);
     const std::vector<Spec> specs{in.spec};
-    Plan& p = plan(entry(0, specs), true);
+    const std::shared_ptr<Entry> e = entry(0, specs);
+    Plan& p = plan(*e, true);
     if (p.output_specs().size() != 1) fail<InternalError>("predict needs a program of one output");
     Array out = Array::allocate(p.output_specs()[0]);
     const void* from = in.data();
@@ -123,12 +136,13 @@ class Program {
 
   std::string text(int64_t key, const py::list& leaves) {
     const std::vector<Array> arrays = arrays_of(leaves);
-    Entry& e = entry(key, specs_of(arrays));
-    return e.trace->graph.text() + plan(e, true).text();
+    const std::shared_ptr<Entry> e = entry(key, specs_of(arrays));
+    return e->trace->graph.text() + plan(*e, true).text();
   }
   py::list profile(int64_t key, const py::list& leaves, int repeats) {
     const std::vector<Array> arrays = arrays_of(leaves);
-    Plan& p = plan(entry(key, specs_of(arrays)), true);
+    const std::shared_ptr<Entry> e = entry(key, specs_of(arrays));
+    Plan& p = plan(*e, true);
     std::vector<Array> outputs;
     run(p, arrays, outputs);
     std::vector<InstructionTime> times;
@@ -164,6 +178,9 @@ class Program {
    private:
     std::unique_lock<std::mutex> lock_;
   };
+  // Signatures that are kept: more than a program meets in regular use, few enough that batches of ever new sizes do not
+  // fill the memory. The one that was not used for longest goes first, and is traced again if it comes back.
+  static constexpr size_t kMostEntries = 128;
   static constexpr int64_t kReleaseCost = 2'000'000;  // about 20 microseconds of work: well above a handover's price
 
   void run(Plan& p, const std::vector<Array>& arrays, std::vector<Array>& outputs) {
@@ -180,7 +197,8 @@ class Program {
   py::object trace_;
   std::shared_ptr<Arena> arena_;
   std::mutex running_;
-  std::unordered_map<std::string, std::unique_ptr<Entry>> entries_;
+  std::unordered_map<std::string, std::shared_ptr<Entry>> entries_;
+  int64_t lookups_ = 0;
 };
 
 py::tuple Program::epoch(int64_t key, const py::list& leaves, const py::object& order, int64_t batch_size, int64_t first,
@@ -217,10 +235,10 @@ py::tuple Program::epoch(int64_t key, const py::list& leaves, const py::object& 
     // A run of batches of one size with one plan, and without the interpreter until somebody wants to hear of them.
     const int64_t from = b * batch_size, count = std::min(batch_size, total - from);
     const bool is_full = count == batch_size;
-    Entry& e = entry(key, batches.specs(count));
-    note = e.trace->note;
+    const std::shared_ptr<Entry> e = entry(key, batches.specs(count));
+    note = e->trace->note;
     const bool final_one = b == last - 1, with_outputs = reports || final_one;
-    Plan& p = plan(e, with_outputs);
+    Plan& p = plan(*e, with_outputs);
     int64_t end = b + 1;
     if (!with_outputs && is_full) {
       end = last - 1;  // the last one shows its outputs
@@ -271,9 +289,9 @@ py::tuple Program::map(int64_t key, const py::list& leaves, int64_t batch_size) 
   py::object note = py::none();
   for (int64_t from = 0; from < total || from == 0; from += batch_size) {
     const int64_t count = std::min(batch_size, total - from);
-    Entry& e = entry(key, batches.specs(count));
-    note = e.trace->note;
-    Plan& p = plan(e, true);
+    const std::shared_ptr<Entry> e = entry(key, batches.specs(count));
+    note = e->trace->note;
+    Plan& p = plan(*e, true);
     if (results.empty()) {
       for (Spec s : p.output_specs()) {
         if (s.shape.empty() || s.shape[0] != count) fail("[map] an output of shape ", s.shape, " has no row for each of the ", count, " of the batch");

@@ -1,10 +1,10 @@
 """What users call arrays, as NumPy arrays that plans can read.
 
 Accepted are NumPy arrays, tensors of any library that NumPy can read, nested lists of numbers, pandas frames (columns
-side by side) and series (one column, as in Keras). The one cast: float64 and wider become `config.floatx()`, foreign byte
-orders the machine's; integers, bool and narrower floats stay as they are until a layer asks for another dtype. An array
-is copied where it is cast or its rows are not contiguous, once, and otherwise used where it is. A memory-mapped file that
-would have to be copied is left on disk: `on_disk` tells, and its rows are converted a piece at a time.
+side by side) and series (one column, as in Keras). The one cast: float64 and wider become `config.floatx()`, foreign
+byte orders the machine's; integers, bool and narrower floats stay as they are until a layer asks for another dtype. An
+array is copied where it is cast or its rows are not contiguous, once, and otherwise used where it is. A memory-mapped
+file that would have to be copied is left on disk: `on_disk` tells, and its rows are converted a piece at a time.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from falconet import losses as losses_module, metrics as metrics_module, ops, tree
+from falconet.models.labels import LabelRange, check_kind, label_range
 from falconet.models.per_output import Outputs
 
 
@@ -60,13 +61,6 @@ def make_metric(given: Any, y_true: Any, y_pred: Any) -> Any:
     return metric
 
 
-def _takes_classes(loss: Any) -> bool:
-    """Whether the targets of a loss are class indices along the last axis of the output."""
-    if getattr(loss, "fn", None) is not losses_module.sparse_categorical_crossentropy:
-        return False
-    return loss._arguments.get("axis", -1) == -1
-
-
 class CompiledLoss:
     """The weighted sum of the losses of all outputs.
 
@@ -85,6 +79,7 @@ class CompiledLoss:
         self.built = False
         self.metrics: list[Any] = []
         self._entries: list[tuple[int, Any, Any]] = []  # output, loss, weight
+        self._label_ranges: list[tuple[int, LabelRange]] = []
 
     def build(self, y_true: Any, y_pred: Any) -> None:
         """Makes the losses for targets and outputs of these shapes."""
@@ -94,7 +89,7 @@ class CompiledLoss:
         used = [one is not None for one in given]
         targets = outputs.align(y_true, "y", used)
         weights = self._spread_weights(outputs, given)
-        entries, names = [], []
+        entries, names, ranges = [], [], []
         order = list(range(outputs.count))
         if isinstance(self._loss, dict):  # then Keras goes by the order in which they were given
             keys = list(self._loss)
@@ -110,31 +105,25 @@ class CompiledLoss:
                         f"[fit] the loss of output {outputs.names[i] or i} needs a target `y`, but none came."
                     )
                 loss = make_loss(single, target, predictions[i])
+                shown = outputs.names[i] or str(i)
+                check_kind(loss, target, predictions[i], shown)
+                allowed = label_range(loss, predictions[i], shown)
+                if allowed is not None:
+                    ranges.append((i, allowed))
                 entries.append((i, loss, weight[j] if several and isinstance(weight, (list, tuple)) else weight))
                 names.append(outputs.loss_names[i] or loss.name)
         if len(entries) > 1:
             self.metrics = [metrics_module.Mean(name=f"{name}_loss") for name in names]
-        self._outputs, self._used, self._entries = outputs, used, entries
-        self._num_classes = [p.shape[-1] if len(p.shape) > 0 else None for p in predictions]
+        self._outputs, self._used, self._entries, self._label_ranges = outputs, used, entries, ranges
         self.built = True
 
-    def check_labels(self, y: Any, owner: str) -> None:
+    def check_labels(self, y_true: Any, owner: str) -> None:
         """Raises ValueError where an array of class indices holds one that the output has no class for."""
-        targets = self._outputs.align(y, "y", self._used)
-        for i, loss, _ in self._entries:
-            classes = self._num_classes[i] if _takes_classes(loss) else None
-            labels = targets[i]
-            if classes is None or labels is None or not labels.size:
-                continue
-            ignored = loss._arguments.get("ignore_class")
-            labels = labels if ignored is None else labels[labels != ignored]
-            for label in (labels.min(), labels.max()) if labels.size else ():
-                if not 0 <= label < classes:
-                    raise ValueError(
-                        f"[{owner}] `y` holds the label {label}, and output {self._outputs.names[i] or i} has "
-                        f"{classes} classes; labels must be in [0, {classes - 1}]. To leave rows out, give the loss "
-                        "an `ignore_class`."
-                    )
+        if not self._label_ranges or y_true is None:
+            return
+        targets = self._outputs.align(y_true, "y", self._used)
+        for i, allowed in self._label_ranges:
+            allowed.check(targets[i], owner)
 
     def _spread_weights(self, outputs: Outputs, given: list[Any]) -> list[Any]:
         if self._weights is None:
@@ -157,6 +146,10 @@ class CompiledLoss:
         weights = self._outputs.align(sample_weight, "sample_weight", self._used)
         total = None
         for position, (i, loss, weight) in enumerate(self._entries):
+            if targets[i] is None:
+                raise ValueError(
+                    f"[fit] the loss of output {self._outputs.names[i] or i} needs a target `y`, but none came."
+                )
             value = loss(targets[i], predictions[i], weights[i])
             if self.metrics:
                 self.metrics[position].update_state(value, sample_weight=predictions[i].shape[0])

@@ -28,8 +28,8 @@ def _converted(arrays: Any) -> Any:
 
 
 class ArrayData:
-    """Arrays. An epoch is a run over all rows, shuffled where asked; with `steps` it may end earlier, and the next epoch
-    goes on from there. In training (`wraps`) the rows start over as often as needed; else they run out."""
+    """Arrays. An epoch is a run over all rows, shuffled where asked; with `steps` it may end earlier, and the next
+    epoch goes on from there. In training (`wraps`) the rows start over as often as needed; else they run out."""
 
     is_generator = False
 
@@ -136,6 +136,10 @@ class ArrayData:
         self._epoch_start = self._position % self.batches
         return self.steps == self.batches or self._position >= self.batches
 
+    def check_targets(self, check: Callable[[Any], None]) -> None:
+        """Calls `check` with the targets, before they are used."""
+        check(self.arrays[1])
+
     def end_epoch(self) -> None:
         """Nothing to do for arrays."""
 
@@ -164,6 +168,7 @@ class BatchData:
         self._latest: Any = None  # (arrays, rows of them) of the batches that ran last
         self._seen: tuple[Any, Any] = (None, None)  # arrays as an iterator handed them out, and as they are used
         self._announced = False  # on_epoch_begin has been called for the epoch to come
+        self._check: Callable[[Any], None] | None = None
         self._shuffle = bool(shuffle)
         self.exhausted = False
         self.is_generator = hasattr(source, "__next__")
@@ -205,9 +210,17 @@ class BatchData:
 
     def _arrays_of(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
         x, y, sample_weight = as_arrays(x, y, sample_weight, self._owner)
+        if self._check is not None:
+            self._check(y)
         if self._class_weight is not None:
             sample_weight = class_weights(y, self._class_weight, sample_weight)
         return x, y, spread_sample_weight(y, sample_weight)
+
+    def check_targets(self, check: Callable[[Any], None]) -> None:
+        """Calls `check` with the targets of each batch, before they are used."""
+        self._check = check
+        for _, y, _ in self._peeked:
+            check(y)
 
     def first_batch(self) -> Any:
         if not self._peeked:
@@ -295,8 +308,8 @@ class BatchData:
         return self._run_batches(program, count, on_batch)
 
     def _run_batches(self, program: Any, count: int, on_batch: Hook | None) -> tuple[int, Any]:
-        """Up to `count` steps, until the iterator ends. Without a hook only the last shows its outputs; as the end is not
-        known before it comes, a batch is drawn before the one in hand is used."""
+        """Up to `count` steps, until the iterator ends. Without a hook only the last shows its outputs; as the end is
+        not known before it comes, a batch is drawn before the one in hand is used."""
         done, held = 0, None
         try:
             while held is None or (on_batch is None and done + 1 < count):
@@ -383,6 +396,8 @@ def is_batch_source(x: Any) -> bool:
         return False
     if any(hasattr(x, name) for name in ("__array__", "to_numpy", "tocoo")):  # tocoo: a sparse matrix
         return False
+    if hasattr(x, "iterate_batches"):
+        return True
     return hasattr(x, "__next__") or hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
@@ -393,6 +408,8 @@ def make_data(
     """The data of one call of fit, evaluate or predict. wraps: with a number of steps, data that end start over."""
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1):
         raise ValueError(f"[{owner}] the number of steps must be an integer >= 1, got {steps!r}.")
+    if not isinstance(shuffle, (bool, np.bool_)) and shuffle not in ("batch", 0, 1):
+        raise ValueError(f'[{owner}] `shuffle` must be True, False or "batch", got {shuffle!r}.')
     if is_batch_source(x):
         for value, argument in ((y, "y"), (sample_weight, "sample_weight")):
             if value is not None:
@@ -405,7 +422,7 @@ def make_data(
 
 def split_validation(x: Any, y: Any, sample_weight: Any, fraction: float, owner: str) -> tuple[Any, Any]:
     """(training data, validation data): the last `fraction` of the rows is for validation."""
-    if not 0 < fraction < 1:
+    if not isinstance(fraction, (int, float, np.number)) or not 0 < fraction < 1:
         raise ValueError(f"[{owner}] `validation_split` must be between 0 and 1, got {fraction!r}.")
     if is_batch_source(x):
         raise ValueError(

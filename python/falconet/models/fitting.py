@@ -15,7 +15,7 @@ from falconet import config, ops, tree
 from falconet.callbacks import CallbackList
 from falconet.layers import call_state
 from falconet.models.arrays import as_arrays, on_disk
-from falconet.models.data import ArrayData, is_batch_source, make_data, split_validation
+from falconet.models.data import is_batch_source, make_data, split_validation
 from falconet.models.programs import EagerProgram
 from falconet.models.training_state import TrainingState
 from falconet.utils.packing import unpack_x_y_sample_weight
@@ -111,13 +111,13 @@ def prepare(model: Any, batch: Any, training: bool) -> None:
     model._prepared[kind] = call_state.version[0]
 
 
-def _check_labels(model: Any, data: Any) -> None:
-    """Class indices that no class belongs to would make the loss NaN; of arrays it is known beforehand."""
+def label_check(model: Any) -> Any:
+    """What looks at class labels on their way to the compiled loss; nothing where the user's own methods decide what
+    the loss gets."""
     compiled = model._compile_loss
-    if compiled is None or not compiled.built or not isinstance(data, ArrayData) or data.arrays[1] is None:
-        return
-    if not _has_own(model, "train_step", "test_step", "compute_loss"):
-        compiled.check_labels(data.arrays[1], model.label)
+    if compiled is None or not compiled.built or _has_own(model, "train_step", "test_step", "compute_loss"):
+        return lambda y: None
+    return lambda y: compiled.check_labels(y, model.label)
 
 
 def _has_own(model: Any, *methods: str) -> bool:
@@ -218,7 +218,7 @@ def _run_epoch(
 def _should_validate(epoch: int, frequency: Any) -> bool:
     if isinstance(frequency, int) and not isinstance(frequency, bool) and frequency >= 1:
         return (epoch + 1) % frequency == 0
-    if isinstance(frequency, (list, tuple, set)):
+    if isinstance(frequency, (list, tuple, set)) and all(isinstance(one, (int, np.integer)) for one in frequency):
         return epoch + 1 in frequency
     raise ValueError(
         f"[fit] `validation_freq` must be an integer >= 1 or a list of epochs (from 1), got {frequency!r}."
@@ -233,8 +233,9 @@ def fit(
     """`Model.fit`."""
     model._require_compiled("fit")
     owner = model.label
-    if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 0:
-        raise ValueError(f"[{owner}] `epochs` must be an integer >= 0, got {epochs!r}.")
+    for value, argument in ((epochs, "epochs"), (initial_epoch, "initial_epoch")):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+            raise ValueError(f"[{owner}] `{argument}` must be an integer >= 0, got {value!r}.")
     verbose = resolve_verbose(verbose, "fit")
     if validation_split and validation_data is None:
         (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split, owner)
@@ -244,7 +245,9 @@ def fit(
         _should_validate(0, validation_freq)
         validation = _validation_data(validation_data, validation_batch_size or batch_size, validation_steps, owner)
     prepare(model, data.first_batch(), training=True)
-    _check_labels(model, data)
+    data.check_targets(label_check(model))
+    if validation is not None:
+        validation.check_targets(label_check(model))
     if not isinstance(callbacks, CallbackList):
         callbacks = CallbackList(
             callbacks,
@@ -310,7 +313,6 @@ def _validation_data(given: Any, batch_size: Any, steps: Any, owner: str) -> Any
 def _evaluate(model: Any, data: Any, callbacks: CallbackList) -> dict[str, Any]:
     data.begin_epoch()  # validation sees the same rows each time
     prepare(model, data.first_batch(), training=False)
-    _check_labels(model, data)
     callbacks.on_test_begin()
     model.reset_metrics()
     logs = plain_logs(_run_epoch(model, data, model._program("test"), callbacks, "test")[0])
@@ -331,6 +333,8 @@ def evaluate(
             callbacks, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=1, steps=data.steps
         )
     try:
+        prepare(model, data.first_batch(), training=False)
+        data.check_targets(label_check(model))
         logs = _evaluate(model, data, callbacks)
     finally:
         callbacks.close()

@@ -10,12 +10,11 @@ import numpy as np
 from falconet import losses as losses_module, metrics as metrics_module, ops, optimizers, tree
 from falconet.layers import call_state
 from falconet.models import fitting
-from falconet.models.compiled import CompiledLoss, CompiledMetrics
 from falconet.models.arrays import as_arrays, class_weights
+from falconet.models.compiled import CompiledLoss, CompiledMetrics
 from falconet.models.programs import make_program, num_rows
 from falconet.tracing import GradientTape
 from falconet.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
-
 
 _STEPS = {
     "train": "_train_data",
@@ -91,7 +90,7 @@ class Trainer:
         steps_per_execution: batches between two calls of the per-batch callback hooks.
         jit_compile, auto_scale_loss: of no effect here: plans need no compiler, and float32 losses no scaling.
         """
-        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+        if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
             raise ValueError(f"[compile] `steps_per_execution` must be an integer >= 1, got {steps_per_execution!r}.")
         names = self.output_names if getattr(self, "_graph", None) is not None else None
         compiled_loss = CompiledLoss(loss, loss_weights, names) if loss is not None else None
@@ -304,8 +303,9 @@ class Trainer:
         object.__setattr__(self, "_inference", None)
 
     def _program(self, kind: str, check: bool = False) -> Any:
-        """The compiled step "train", "test" or "predict", or "train_afresh" or "test_afresh" with metrics that start over,
-        made again where the model has changed since. check: look at the `trainable` flags of variables too, which users may have set behind the layers' backs."""
+        """The compiled step "train", "test" or "predict", or "train_afresh" or "test_afresh" with metrics that start
+        over, made again where the model has changed since. check: look at the `trainable` flags of variables too, which
+        users may have set behind the layers' backs."""
         held = self._programs.get(kind)
         version = call_state.version[0]
         if held is not None and held[0] == version and held[1] == self._run_eagerly and not check:
@@ -390,6 +390,7 @@ class Trainer:
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight, sample_weight)
         fitting.prepare(self, (x, y, sample_weight), training=True)
+        fitting.label_check(self)(y)
         return fitting.finish_logs(self, self._program("train_afresh")(x, y, sample_weight), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -397,6 +398,7 @@ class Trainer:
         self._require_compiled("test_on_batch")
         x, y, sample_weight = as_arrays(x, y, sample_weight, self.label)
         fitting.prepare(self, (x, y, sample_weight), training=False)
+        fitting.label_check(self)(y)
         return fitting.finish_logs(self, self._program("test_afresh")(x, y, sample_weight), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
