@@ -48,7 +48,8 @@ void power_gradient(GradientContext& c) {
 // Integers and bool have no NaN to pass over, and no such micro-operation.
 int emit_ignoring_nan(TileEmitter& t, Micro on_integers, Micro on_bool) {
   const Lane lane = lane_of(t.in_dtype(0));
-  const Micro micro = is_float(t.in_dtype(0)) ? t.node.op->micro : lane == Lane::mask ? on_bool : on_integers;
+  const bool can_be_nan = lane == Lane::f32 || lane == Lane::f64;
+  const Micro micro = can_be_nan ? t.node.op->micro : lane == Lane::mask ? on_bool : on_integers;
   return t.emit(micro, lane, t.in(0), t.in(1));
 }
 
