@@ -99,13 +99,18 @@ def test_killed_during_a_save(tmp_path, what):
     draw = random.Random(7)
     seen = set()
     for _ in range(SAVE_KILLS):
+        saved, tell = os.pipe()
         child = os.fork()
         if child == 0:
             while True:  # until it is killed
                 for model in models:
                     save(model, path)
-        time.sleep(draw.uniform(0.002, 0.02))
+                    os.write(tell, b".")
+        os.read(saved, 1)
+        time.sleep(draw.uniform(0.0, 0.02))
         os.kill(child, signal.SIGKILL)
+        os.close(saved)
+        os.close(tell)
         os.waitpid(child, 0)
         found = Path(path).read_bytes()
         assert found in contents

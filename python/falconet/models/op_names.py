@@ -10,10 +10,12 @@ Keras writes `ops.sum(x, axis=1)` as {"module": "keras.src.ops.numpy", "class_na
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
-from falconet import _core, ops
+from falconet import _core, ops, tree
 from falconet.naming import to_snake_case
+from falconet.symbols import KerasTensor
 
 _PREFIX = "keras.src.ops."
 # Where Keras 3 keeps the classes of the ops that are not in its `numpy` module.
@@ -35,6 +37,7 @@ _NUMPY = frozenset(
     "stack std subtract sum swapaxes take tan tanh tile transpose tril triu trunc var where".split()
 )
 _ATTRIBUTES = {"reshape": {"shape": "newshape"}}  # ours -> Keras's, where they differ
+_OPERANDS = frozenset({"x", "x1", "x2", "y", "condition", "indices", "key"})
 _OF_LISTS = ("concatenate", "stack")  # whose first argument is a list of tensors
 
 
@@ -58,8 +61,13 @@ def op_config(function: Callable[..., Any], name: str, args: Any, kwargs: Any) -
     place, op = _place(function)
     if op not in _NUMPY and op not in _MODULE_OF:
         return {"class_name": "__op__", "config": {"function": f"{place}.{op}"}}, list(args), dict(kwargs)
+    names = list(signature(function).parameters)
+    given = {
+        names[i]: value for i, value in enumerate(args) if i < len(names) and not _is_operand(names[i], value)
+    }  # fmt: skip
     renamed = _ATTRIBUTES.get(op, {})
-    attributes = {renamed.get(key, key): value for key, value in kwargs.items()}
+    attributes = {renamed.get(key, key): value for key, value in (given | kwargs).items()}
+    args = [value for i, value in enumerate(args) if i >= len(names) or names[i] not in given]
     config = {
         "module": f"{_PREFIX}{_MODULE_OF.get(op, 'numpy')}",
         "class_name": _class_name(op),
@@ -85,6 +93,11 @@ def op_of(config: dict[str, Any]) -> Callable[..., Any]:
     if name == "get_item":
         return lambda x, key: function(x, tuple(key) if isinstance(key, list) else key)
     return lambda *args, **kwargs: function(*args, **attributes, **kwargs)
+
+
+def _is_operand(name: str, value: Any) -> bool:
+    """Whether Keras has an argument in the call of the op, and not among its attributes."""
+    return name in _OPERANDS or isinstance(value, KerasTensor) or tree.is_nested(value)
 
 
 def _find(module: Any, name: str, shown: Any) -> Callable[..., Any]:
