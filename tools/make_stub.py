@@ -25,7 +25,7 @@ LINE_LENGTH = 120
 HEADER = """\
 # Written by tools/make_stub.py from the built extension.
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -64,6 +64,8 @@ def plain_type(annotation, is_result):
     text = annotation.replace("falconet._core.", "")
     text = re.sub(r"typing\.SupportsFloat( \| typing\.SupportsIndex)?", "float", text)
     text = re.sub(r"typing\.SupportsInt( \| typing\.SupportsIndex)?", "int", text)
+    text = re.sub(r"typing\.Annotated\[numpy\.typing\.ArrayLike, [^\]]*\]", "npt.ArrayLike", text)
+    text = re.sub(r"(collections\.abc\.)?\bMapping\[", "Mapping[", text)
     text = re.sub(r"numpy\.(typing\.NDArray|ndarray)(\[[^\]]*\])?", "np.ndarray", text)
     text = re.sub(r"(collections\.abc\.)?\bSequence\[", "Sequence[", text)
     text = re.sub(r"\bobject\b", "Any", text)
@@ -94,7 +96,7 @@ def bound_signature(name, doc, is_method):
         parameters.append(f"*{tree.args.vararg.arg}: Any")
     if tree.args.kwarg:
         parameters.append(f"**{tree.args.kwarg.arg}: Any")
-    return parameters, plain_type(ast.unparse(tree.returns), True)
+    return parameters, plain_type(ast.unparse(tree.returns), True) if tree.returns else "Any"
 
 
 def python_signature(name, function):

@@ -366,11 +366,13 @@ def test_steps_are_those_of_train_on_batch():
     for i in range(20):
         x, y = rows(4, 8, i), rows(4, 3, 100 + i)
         want = model.train_on_batch(x, y, return_dict=True)
+        learner.reset_metrics()  # a learner's go on from step to step
         got = learner.step(x, y)
         assert got == {name: float(value) for name, value in want.items()}
     x = rows(7, 8)
     np.testing.assert_array_equal(learner.predict(x), model.predict_on_batch(x))
     want = model.test_on_batch(x, rows(7, 3), return_dict=True)
+    learner.reset_metrics()
     assert learner.evaluate(x, rows(7, 3)) == {name: float(value) for name, value in want.items()}
     learner.reset_metrics()
     model.reset_metrics()

@@ -50,6 +50,7 @@ class ArrayData:
         self.batches = -(-self.rows // self.batch_size)
         self.steps = self.batches if steps is None else steps
         # Batches of a piece of a file on disk, which is converted before it is used; 0 where all is used as it is.
+        leaves = [leaf for leaf in tree.flatten(self.arrays) if leaf is not None]
         row_bytes = sum(leaf.nbytes // self.rows for leaf in leaves)
         self._piece = max(1, _PIECE_BYTES // (row_bytes * self.batch_size)) if any(map(on_disk, leaves)) else 0
         self._shuffle, self._wraps, self._owner = shuffle, wraps, owner
@@ -182,9 +183,8 @@ class BatchData:
             return self._source.iterate_batches(self._shuffle)
         if self.is_generator or hasattr(self._source, "__iter__"):
             return iter(self._source)
-        order = range(self.batches or 0)
-        if self._shuffle:
-            order = permutation(self.batches or 0)
+        count = self.batches or 0
+        order = permutation(count) if self._shuffle else range(count)
         return (self._source[int(i)] for i in order)
 
     def _open(self) -> Iterator[Any]:
@@ -363,8 +363,8 @@ class BatchData:
     def close(self) -> None:
         """Lets the present iterator go, with its threads; a generator stays where it is."""
         if not self.is_generator:
-            if hasattr(self._iterator, "close"):
-                self._iterator.close()
+            if (close := getattr(self._iterator, "close", None)) is not None:
+                close()
             self._iterator, self._drawn = None, 0
 
     def warn_short(self, wanted: int, got: int, unit: str = "step") -> None:

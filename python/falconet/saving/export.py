@@ -207,9 +207,10 @@ def _targets(model: Any, x: Any, training: Any) -> tuple[Any, Any]:
                 "[export] `training` must be True, or an example (x, y) or (x, y, sample_weight) of what the model is "
                 f"trained on, got {type(training).__name__}."
             )
-        from ..models.data import as_arrays
+        from ..models.arrays import as_arrays
 
-        _, y, weight = as_arrays(*training, *([None] * (3 - len(training))), model.label)
+        x, y, weight = (*training, None)[:3]
+        _, y, weight = as_arrays(x, y, weight, model.label)
         like = lambda a: KerasTensor((None, *a.shape[1:]), str(a.dtype))  # noqa: E731
         return tree.map_structure(like, y), None if weight is None else tree.map_structure(like, weight)
     outputs = model._graph.outputs_struct if model._graph is not None else None

@@ -76,10 +76,11 @@ class Function(_core.Call):
     def _by_port(self, args: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
         names = [port.name for port in self.inputs]
         if len(args) == 1 and not named:
-            if isinstance(args[0], dict):
-                args, named = (), args[0]
-            elif isinstance(args[0], (list, tuple)) and len(names) > 1:
-                args = tuple(args[0])
+            (only,) = args
+            if isinstance(only, dict):
+                args, named = (), only
+            elif isinstance(only, (list, tuple)) and len(names) > 1:
+                args = tuple(only)
         if len(args) > len(names):
             raise TypeError(
                 f"[{self.owner}] got {len(args)} inputs by position; the model has {len(names)}: {', '.join(names)}."
