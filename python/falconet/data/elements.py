@@ -91,8 +91,8 @@ def _pad_leaves(leaves: list[Any], shape: Any, value: Any) -> np.ndarray:
             )
     rows = np.full((len(arrays), *target), 0 if value is None else value, np.result_type(*arrays))
     for i, array in enumerate(arrays):
-        index: Any = (i, *(slice(n) for n in array.shape))
-        rows[index] = array
+        place: Any = (i, *(slice(n) for n in array.shape))
+        rows[place] = array
     return rows
 
 

@@ -184,8 +184,9 @@ class BatchData:
             return self._source.iterate_batches(self._shuffle)
         if self.is_generator or hasattr(self._source, "__iter__"):
             return iter(self._source)
-        count = self.batches or 0
-        order = permutation(count) if self._shuffle else range(count)
+        order: Any = range(self.batches or 0)
+        if self._shuffle:
+            order = permutation(self.batches or 0)
         return (self._source[int(i)] for i in order)
 
     def _open(self) -> Iterator[Any]:
@@ -364,7 +365,8 @@ class BatchData:
     def close(self) -> None:
         """Lets the present iterator go, with its threads; a generator stays where it is."""
         if not self.is_generator:
-            if (close := getattr(self._iterator, "close", None)) is not None:
+            close = getattr(self._iterator, "close", None)
+            if close is not None:
                 close()
             self._iterator, self._drawn = None, 0
 
