@@ -1,4 +1,4 @@
-"""What stays after many calls: memory flat over fit and predict with random batch sizes, and no thread or program kept."""
+"""Memory is flat over calls of fit, predict, evaluate and the batch methods with random batch sizes."""
 
 import os
 import subprocess
