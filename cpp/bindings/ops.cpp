@@ -211,14 +211,7 @@ py::object run(const OpDef& op, Call& call) {
   }
   std::vector<Concrete> inputs;
   inputs.reserve(call.num_tensors);
-  for (int i = 0; i < call.num_tensors; ++i) {
-    inputs.push_back(concrete(operands[i], dtype_for(i)));
-    if (operands[i].kind == Operand::variable && operands[i].var->trainable && !ctx.paused) {
-      for (Tape* t : ctx.tapes) {
-        if (t->watches_variables) t->watch(inputs.back());
-      }
-    }
-  }
+  for (int i = 0; i < call.num_tensors; ++i) inputs.push_back(read(operands[i], dtype_for(i)));
   std::vector<py::object> outputs;
   for (Concrete& y : run_below(ctx.paused ? 0 : ctx.tapes.size(), op, call.attrs, inputs)) outputs.push_back(wrap(std::move(y)));
   return pack(std::move(outputs));

@@ -181,6 +181,17 @@ Concrete concrete(const Operand& operand, DType dtype) {
                   "Use ops (ops.where, ops.cond, ops.while_loop) instead of Python's control flow");
 }
 
+Concrete read(const Operand& operand, DType dtype) {
+  Concrete value = concrete(operand, dtype);
+  const Context& c = context();
+  if (operand.kind == Operand::variable && operand.var->trainable && !c.paused) {
+    for (Tape* t : c.tapes) {
+      if (t->watches_variables) t->watch(value);
+    }
+  }
+  return value;
+}
+
 ValueId traced_value(Trace& trace, const std::shared_ptr<Trace>& shared, const Operand& operand, DType dtype) {
   if (operand.kind == Operand::variable) return trace.graph.read(operand.var->state);
   if (operand.kind == Operand::traced) {
@@ -311,9 +322,10 @@ void bind_tensor(py::module_& m) {
       Emitter emit(trace->graph);
       return wrap(trace, emit.cast(traced_value(*trace, trace, o, want), want));
     }
-    Concrete c = concrete(o, want);
-    if (c.array.spec.dtype != want) return wrap(run_below(context().tapes.size(), op("cast"), {want}, {c})[0]);
-    if (o.kind == Operand::variable) return wrap(run_below(context().tapes.size(), op("copy"), {}, {c})[0]);
+    Concrete c = read(o, want);
+    const size_t tapes = context().paused ? 0 : context().tapes.size();
+    if (c.array.spec.dtype != want) return wrap(run_below(tapes, op("cast"), {want}, {c})[0]);
+    if (o.kind == Operand::variable) return wrap(run_below(tapes, op("copy"), {}, {c})[0]);
     if (copy && c.array.buffer->borrowed()) {
       Array own = Array::allocate(c.array.spec);
       std::memcpy(own.data(), c.array.data(), own.spec.bytes());

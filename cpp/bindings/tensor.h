@@ -69,6 +69,8 @@ Variable* as_variable(PyObject* object);
 Operand as_operand(PyObject* object, const char* op, const char* what);
 // The operand as a concrete array; weak numbers get `dtype`. Throws TypeError for traced ones.
 Concrete concrete(const Operand& operand, DType dtype);
+// The same for an op's input: tapes that watch variables take note of one that is read.
+Concrete read(const Operand& operand, DType dtype);
 // The operand as a value of the trace.
 ValueId traced_value(Trace& trace, const std::shared_ptr<Trace>& shared, const Operand& operand, DType dtype);
 

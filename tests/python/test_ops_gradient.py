@@ -158,3 +158,15 @@ def test_gradient_of_binary_crossentropy_at_logit_zero(label):
         lambda z: falconet.ops.sum(falconet.ops.binary_crossentropy(np.float32([label]), z, from_logits=True))
     )(np.float32([0.0]))
     np.testing.assert_allclose(np.asarray(g), [0.5 - label], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [lambda v: v.value, falconet.ops.convert_to_tensor, lambda v: falconet.ops.cast(v, "float64")],
+    ids=["value", "convert_to_tensor", "cast"],
+)
+def test_a_variable_is_watched_however_it_is_read(read):
+    v = falconet.Variable(np.array([1.0, 2.0], "float32"))
+    with falconet.GradientTape() as tape:
+        y = falconet.ops.sum(falconet.ops.square(read(v)))
+    np.testing.assert_array_equal(tape.gradient(y, v), [2.0, 4.0])

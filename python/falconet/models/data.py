@@ -41,7 +41,6 @@ class ArrayData:
         if class_weight is not None:
             sample_weight = class_weights(y, class_weight, sample_weight)
         self.arrays = (x, y, spread_sample_weight(y, sample_weight))
-        leaves = [leaf for leaf in tree.flatten(self.arrays) if leaf is not None]
         self.rows = num_rows(self.arrays)
         if batch_size is None:
             batch_size = 32 if steps is None else -(-self.rows // steps)
