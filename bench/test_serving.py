@@ -60,11 +60,12 @@ def grid(batches=BATCHES):
 
 
 def _peer_cells(bench):
+    onnx = [peer for peer in bench.peers if peer == "onnxruntime"]
     return [
-        _cell(dataclasses.replace(network, output="linear", batch=batch, steps=1), [p for p in bench.peers if p == "onnxruntime"])
+        _cell(dataclasses.replace(network, output="linear", batch=batch, steps=1), onnx)
         for network in (networks.TABULAR, networks.MNIST)
         for batch in (1, 64)
-    ]  # fmt: skip
+    ]
 
 
 def test_grid(workload, contender, measured):

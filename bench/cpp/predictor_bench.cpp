@@ -55,8 +55,8 @@ void distribution(const std::vector<int64_t>& widths, int64_t rows, int calls) {
   std::sort(times.begin(), times.end());
   const auto at = [&](double share) { return times[static_cast<size_t>(share * (calls - 1))]; };
   std::printf("%lld-...-%lld, %lld rows: first %.0f ns, p50 %.0f, p99 %.0f, p99.9 %.0f (%.2f x p50), max %.0f\n",
-              static_cast<long long>(widths.front()), static_cast<long long>(widths.back()), static_cast<long long>(rows),
-              first, at(0.5), at(0.99), at(0.999), at(0.999) / at(0.5), times.back());
+              static_cast<long long>(widths.front()), static_cast<long long>(widths.back()),
+              static_cast<long long>(rows), first, at(0.5), at(0.99), at(0.999), at(0.999) / at(0.5), times.back());
 }
 
 // Medians in turns, as ratios to ordinary data.

@@ -1,5 +1,5 @@
-// The callable. Where every argument is an array of just the right kind, as in a service's loop, it goes straight to the
-// plan; for anything else it calls its method `_call_any`, written in Python, which casts and comes back through
+// The callable. Where every argument is an array of just the right kind, as in a service's loop, it goes straight to
+// the plan; for anything else it calls its method `_call_any`, written in Python, which casts and comes back through
 // `call_run`.
 #include "bindings/call.h"
 
@@ -45,8 +45,7 @@ struct Signature {
 };
 
 struct CallObject {
-  PyObject_HEAD
-  vectorcallfunc call;
+  PyObject_HEAD vectorcallfunc call;
   Signature* signature;
 };
 
@@ -55,9 +54,8 @@ PyObject* call_any_name = nullptr;
 
 PortInfo info_of(const Port& port) {
   PortInfo info;
-  info.descr = port.spec.dtype == DType::bfloat16
-                   ? nullptr
-                   : py::dtype(std::string(name_of(port.spec.dtype))).release().ptr();
+  info.descr =
+      port.spec.dtype == DType::bfloat16 ? nullptr : py::dtype(std::string(name_of(port.spec.dtype))).release().ptr();
   info.shape = port.spec.shape;
   info.item_bytes = size_of(port.spec.dtype);
   info.name = py::str(port.name).release().ptr();
@@ -91,7 +89,8 @@ bool overlaps(const void* a, int64_t a_bytes, const void* b, int64_t b_bytes) {
 
 // Whether `array` is of the port's dtype and shape, contiguous and aligned; its bytes.
 bool fits(const ArrayProxy* array, const PortInfo& port, int64_t rows, int flags, int64_t& bytes) {
-  if (array->descr != port.descr || (array->flags & flags) != flags || array->nd != static_cast<int>(port.shape.size())) {
+  if (array->descr != port.descr || (array->flags & flags) != flags ||
+      array->nd != static_cast<int>(port.shape.size())) {
     return false;
   }
   bytes = port.item_bytes;
@@ -114,8 +113,8 @@ PyObject* new_array(const PortInfo& port, int64_t rows) {
   for (size_t d = 0; d < port.shape.size(); ++d) dims[d] = port.shape[d].fixed + port.shape[d].per_row * rows;
   Py_INCREF(port.descr);  // taken over
   NumPy& numpy = NumPy::get();
-  return numpy.PyArray_NewFromDescr_(numpy.PyArray_Type_, port.descr, static_cast<int>(port.shape.size()), dims, nullptr,
-                                     nullptr, 0, nullptr);
+  return numpy.PyArray_NewFromDescr_(numpy.PyArray_Type_, port.descr, static_cast<int>(port.shape.size()), dims,
+                                     nullptr, nullptr, 0, nullptr);
 }
 
 void* data_of(PyObject* array) { return reinterpret_cast<ArrayProxy*>(array)->data; }
@@ -285,7 +284,8 @@ void check_shape(const Signature& s, const std::string& kind, const Port& port, 
     fail(start, "; ", text_of(port.spec), " is needed. For a single sample give x[None, :]");
   }
   bool only_rows = shape.rank() == want.rank();
-  for (int d = 0; only_rows && d < shape.rank(); ++d) only_rows = shape[d] == want[d] || port.spec.shape[d].per_row != 0;
+  for (int d = 0; only_rows && d < shape.rank(); ++d)
+    only_rows = shape[d] == want[d] || port.spec.shape[d].per_row != 0;
   if (only_rows) fail(start, "; ", want, " is needed for ", rows, " rows");
   fail(start, "; ", text_of(port.spec), " is needed");
 }
@@ -293,12 +293,14 @@ void check_shape(const Signature& s, const std::string& kind, const Port& port, 
 py::object call_run(py::handle self, const std::vector<py::array>& given, const py::object& outs) {
   Signature& s = signature_of(self);
   const std::vector<Port>& ports = s.callee.inputs();
-  if (given.size() != ports.size()) fail("[", s.callee.owner, "] got ", given.size(), " inputs; ", ports.size(), " are needed");
+  if (given.size() != ports.size())
+    fail("[", s.callee.owner, "] got ", given.size(), " inputs; ", ports.size(), " are needed");
   std::vector<Array> arrays;
   for (size_t i = 0; i < given.size(); ++i) {
     Array a = from_numpy(given[i], false);
     const DType want = ports[i].spec.dtype;
-    if (want == DType::bfloat16 && a.spec.dtype == DType::float32) a = run_below(0, op("cast"), {want}, {{a, 0}})[0].array;
+    if (want == DType::bfloat16 && a.spec.dtype == DType::float32)
+      a = run_below(0, op("cast"), {want}, {{a, 0}})[0].array;
     if (a.spec.dtype != want) {
       fail<TypeError>("[", s.callee.owner, "] input \"", ports[i].name, "\" has dtype ", name_of(a.spec.dtype), "; ",
                       name_of(want), " is needed");
@@ -337,12 +339,13 @@ py::object call_run(py::handle self, const std::vector<py::array>& given, const 
                        reinterpret_cast<uintptr_t>(a.data()) % size_of(spec.dtype) == 0;
     if (!s.outputs[i].descr || !a.dtype().is(py::reinterpret_borrow<py::object>(s.outputs[i].descr)) || !plain) {
       fail<TypeError>("[", s.callee.owner, "] `out` for \"", results[i].name, "\" is an array of ",
-                      py::str(a.dtype()).cast<std::string>(), plain ? "" : " that is not contiguous or not writable", "; ",
-                      name_of(spec.dtype), " in C order, writable, is needed");
+                      py::str(a.dtype()).cast<std::string>(), plain ? "" : " that is not contiguous or not writable",
+                      "; ", name_of(spec.dtype), " in C order, writable, is needed");
     }
     for (size_t k = 0; k < in.size(); ++k) {
       if (overlaps(a.data(), spec.bytes(), in[k], arrays[k].spec.bytes())) {
-        fail("[", s.callee.owner, "] `out` for \"", results[i].name, "\" shares memory with input \"", ports[k].name, "\"");
+        fail("[", s.callee.owner, "] `out` for \"", results[i].name, "\" shares memory with input \"", ports[k].name,
+             "\"");
       }
     }
     out.push_back(const_cast<void*>(a.data()));
@@ -384,8 +387,9 @@ void Callee::run(int64_t rows, const void* const* in, void* const* out) const {
 }
 
 Learner::Function function_of(const std::string& name) {
-  return name == "train" ? Learner::Function::train : name == "predict" ? Learner::Function::predict
-                                                                         : Learner::Function::evaluate;
+  return name == "train"     ? Learner::Function::train
+         : name == "predict" ? Learner::Function::predict
+                             : Learner::Function::evaluate;
 }
 
 std::string text_of(const BatchSpec& spec) {
@@ -401,8 +405,8 @@ std::string text_of(const BatchSpec& spec) {
 void bind_call(py::module_& m) {
   out_name = PyUnicode_InternFromString("out");
   call_any_name = PyUnicode_InternFromString("_call_any");
-  static PyMemberDef members[] = {
-      {"__vectorcalloffset__", T_PYSSIZET, offsetof(CallObject, call), READONLY, nullptr}, {}};
+  static PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(CallObject, call), READONLY, nullptr},
+                                  {}};
   static PyType_Slot slots[] = {
       {Py_tp_new, reinterpret_cast<void*>(make)},
       {Py_tp_dealloc, reinterpret_cast<void*>(destroy)},
@@ -416,30 +420,38 @@ void bind_call(py::module_& m) {
   if (!type) throw py::error_already_set();
   call_type = reinterpret_cast<PyTypeObject*>(type);
   m.attr("Call") = py::reinterpret_steal<py::object>(type);
-  m.def("call_attach", [](py::handle self, std::shared_ptr<Predictor> predictor, std::string owner) {
-    Callee callee;
-    callee.predictor = std::move(predictor);
-    callee.owner = std::move(owner);
-    attach(self, std::move(callee));
-  }, py::arg("call"), py::arg("predictor"), py::arg("owner"));
-  m.def("call_attach", [](py::handle self, std::shared_ptr<Learner> learner, const std::string& function, std::string owner) {
-    Callee callee;
-    callee.learner = std::move(learner);
-    callee.function = function_of(function);
-    (void)callee.learner->signature(callee.function);
-    callee.owner = std::move(owner);
-    callee.gives_numbers = function != "predict";
-    attach(self, std::move(callee));
-  }, py::arg("call"), py::arg("learner"), py::arg("function"), py::arg("owner"));
+  m.def(
+      "call_attach",
+      [](py::handle self, std::shared_ptr<Predictor> predictor, std::string owner) {
+        Callee callee;
+        callee.predictor = std::move(predictor);
+        callee.owner = std::move(owner);
+        attach(self, std::move(callee));
+      },
+      py::arg("call"), py::arg("predictor"), py::arg("owner"));
+  m.def(
+      "call_attach_learner",
+      [](py::handle self, std::shared_ptr<Learner> learner, const std::string& function, std::string owner) {
+        Callee callee;
+        callee.learner = std::move(learner);
+        callee.function = function_of(function);
+        (void)callee.learner->signature(callee.function);
+        callee.owner = std::move(owner);
+        callee.gives_numbers = function != "predict";
+        attach(self, std::move(callee));
+      },
+      py::arg("call"), py::arg("learner"), py::arg("function"), py::arg("owner"));
   // Before Python 3.12 a class written in Python does not inherit the quick way of being called.
-  m.def("call_quickly", [](py::type type) {
-    auto* t = reinterpret_cast<PyTypeObject*>(type.ptr());
-    if (!PyType_IsSubtype(t, call_type)) fail<TypeError>("[call_quickly] needs a subclass of Call");
-    t->tp_vectorcall_offset = call_type->tp_vectorcall_offset;
-    t->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
-    PyType_Modified(t);
-    return type;
-  }, py::arg("type"));
+  m.def(
+      "call_quickly",
+      [](py::type type) {
+        auto* t = reinterpret_cast<PyTypeObject*>(type.ptr());
+        if (!PyType_IsSubtype(t, call_type)) fail<TypeError>("[call_quickly] needs a subclass of Call");
+        t->tp_vectorcall_offset = call_type->tp_vectorcall_offset;
+        t->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+        PyType_Modified(t);
+      },
+      py::arg("type"));
   m.def("call_run", &call_run, py::arg("call"), py::arg("inputs"), py::arg("outs") = py::none());
 }
 

@@ -70,99 +70,125 @@ void bind_serve(py::module_& m) {
   using Hidden = py::call_guard<py::gil_scoped_release>;
   py::class_<Predictor, std::shared_ptr<Predictor>>(m, "NativePredictor", "See falconet.Predictor.")
       .def(py::init([](const py::object& source, int threads, const py::object& batch_sizes) {
-        PredictorOptions options;
-        options.threads = threads;
-        options.batch_sizes = sizes_of(batch_sizes);
-        Model model = model_from(source);
-        const Unlocked unlocked;
-        return std::make_shared<Predictor>(std::move(model), options);
-      }), py::arg("source"), py::arg("threads"), py::arg("batch_sizes"))
-      .def("copy", [](Predictor& p) { return std::shared_ptr<Predictor>(p.copy()); }, Hidden())
+             PredictorOptions options;
+             options.threads = threads;
+             options.batch_sizes = sizes_of(batch_sizes);
+             Model model = model_from(source);
+             const Unlocked unlocked;
+             return std::make_shared<Predictor>(std::move(model), options);
+           }),
+           py::arg("source"), py::arg("threads"), py::arg("batch_sizes"))
+      .def(
+          "copy", [](Predictor& p) { return std::shared_ptr<Predictor>(p.copy()); }, Hidden())
       .def_property_readonly("inputs", [](const Predictor& p) { return describe(p.inputs()); })
       .def_property_readonly("outputs", [](const Predictor& p) { return describe(p.outputs()); })
       .def_property_readonly("producer", &Predictor::producer)
       .def_property_readonly("metadata", &Predictor::metadata)
-      .def("prepare", [](Predictor& p, const py::object& batch_sizes, int contexts) {
-        const std::vector<int64_t> sizes = sizes_of(batch_sizes);
-        const Unlocked unlocked;
-        p.prepare(sizes, contexts);
-      }, py::arg("batch_sizes"), py::arg("contexts") = 1)
+      .def(
+          "prepare",
+          [](Predictor& p, const py::object& batch_sizes, int contexts) {
+            const std::vector<int64_t> sizes = sizes_of(batch_sizes);
+            const Unlocked unlocked;
+            p.prepare(sizes, contexts);
+          },
+          py::arg("batch_sizes"), py::arg("contexts") = 1)
       .def_property_readonly("weight_names", &Predictor::weight_names)
       .def("weights", [](const Predictor& p) { return read_only(p.weights()); })
-      .def("update", [](Predictor& p, const std::vector<py::array>& weights) {
-        std::vector<Array> copies = copies_of(weights, p.weights());
-        const Unlocked unlocked;
-        p.update(std::move(copies));
-      }, py::arg("weights"))
-      .def("update_from", [](Predictor& p, const py::object& source) {
-        const Model model = model_from(source);
-        const Unlocked unlocked;
-        std::vector<Array> weights;
-        for (const std::string& name : p.weight_names()) {
-          const Array* found = nullptr;
-          for (const ModelVariable& v : model.variables) {
-            if (v.name == name) found = &v.value;
-          }
-          if (!found || !found->buffer) fail("[update] the model has no weight \"", name, "\"");
-          weights.push_back(*found);
-        }
-        p.update(std::move(weights));
-      }, py::arg("source"))
+      .def(
+          "update",
+          [](Predictor& p, const std::vector<py::array>& weights) {
+            std::vector<Array> copies = copies_of(weights, p.weights());
+            const Unlocked unlocked;
+            p.update(std::move(copies));
+          },
+          py::arg("weights"))
+      .def(
+          "update_from",
+          [](Predictor& p, const py::object& source) {
+            const Model model = model_from(source);
+            const Unlocked unlocked;
+            std::vector<Array> weights;
+            for (const std::string& name : p.weight_names()) {
+              const Array* found = nullptr;
+              for (const ModelVariable& v : model.variables) {
+                if (v.name == name) found = &v.value;
+              }
+              if (!found || !found->buffer) fail("[update] the model has no weight \"", name, "\"");
+              weights.push_back(*found);
+            }
+            p.update(std::move(weights));
+          },
+          py::arg("source"))
       .def_property_readonly("state_names", &Predictor::state_names)
-      .def("state", [](Predictor& p) {
-        std::vector<Array> state;
-        {
-          const Unlocked unlocked;
-          state = p.state();
-        }
-        return own(state);
-      })
-      .def("set_state", [](Predictor& p, const std::vector<py::array>& state) {
-        const std::vector<Array> copies = copies_of(state, p.state());
-        const Unlocked unlocked;
-        p.set_state(copies);
-      }, py::arg("state"))
+      .def("state",
+           [](Predictor& p) {
+             std::vector<Array> state;
+             {
+               const Unlocked unlocked;
+               state = p.state();
+             }
+             return own(state);
+           })
+      .def(
+          "set_state",
+          [](Predictor& p, const std::vector<py::array>& state) {
+            const std::vector<Array> copies = copies_of(state, p.state());
+            const Unlocked unlocked;
+            p.set_state(copies);
+          },
+          py::arg("state"))
       .def("reset", &Predictor::reset, Hidden())
-      .def("memory", [](Predictor& p) {
-        const Predictor::Memory memory = p.memory();
-        py::dict d;
-        d["weights"] = memory.weights;
-        d["packed"] = memory.packed;
-        d["arenas"] = memory.arenas;
-        d["contexts"] = memory.contexts;
-        d["plans"] = memory.plans;
-        return d;
-      })
+      .def("memory",
+           [](Predictor& p) {
+             const Predictor::Memory memory = p.memory();
+             py::dict d;
+             d["weights"] = memory.weights;
+             d["packed"] = memory.packed;
+             d["arenas"] = memory.arenas;
+             d["contexts"] = memory.contexts;
+             d["plans"] = memory.plans;
+             return d;
+           })
       .def("release", &Predictor::release, Hidden());
 
   py::class_<Learner, std::shared_ptr<Learner>>(m, "NativeLearner", "See falconet.Learner.")
       .def(py::init([](const py::object& source, int threads) {
-        Model model = model_from(source);
-        const Unlocked unlocked;
-        return std::make_shared<Learner>(std::move(model), threads);
-      }), py::arg("source"), py::arg("threads"))
-      .def("inputs", [](const Learner& l, const std::string& name) { return describe(l.signature(function_of(name)).inputs); },
-           py::arg("function"))
-      .def("outputs", [](const Learner& l, const std::string& name) { return describe(l.signature(function_of(name)).outputs); },
-           py::arg("function"))
+             Model model = model_from(source);
+             const Unlocked unlocked;
+             return std::make_shared<Learner>(std::move(model), threads);
+           }),
+           py::arg("source"), py::arg("threads"))
+      .def(
+          "inputs",
+          [](const Learner& l, const std::string& name) { return describe(l.signature(function_of(name)).inputs); },
+          py::arg("function"))
+      .def(
+          "outputs",
+          [](const Learner& l, const std::string& name) { return describe(l.signature(function_of(name)).outputs); },
+          py::arg("function"))
       .def_property_readonly("has_evaluate", &Learner::has_evaluate)
       .def_property_readonly("weight_names", &Learner::weight_names)
-      .def("weights", [](Learner& l) {
-        std::vector<Array> weights;
-        {
-          const Unlocked unlocked;
-          weights = l.weights();
-        }
-        return own(weights);
-      })
-      .def("snapshot", [](Learner& l, Predictor& p) {
-        if (l.weight_names() != p.weight_names()) {
-          fail("[snapshot] the predictor is of another model: its weights have other names than the learner's");
-        }
-        p.update(l.weights());
-      }, py::arg("predictor"), Hidden())
+      .def("weights",
+           [](Learner& l) {
+             std::vector<Array> weights;
+             {
+               const Unlocked unlocked;
+               weights = l.weights();
+             }
+             return own(weights);
+           })
+      .def(
+          "snapshot",
+          [](Learner& l, Predictor& p) {
+            if (l.weight_names() != p.weight_names()) {
+              fail("[snapshot] the predictor is of another model: its weights have other names than the learner's");
+            }
+            p.update(l.weights());
+          },
+          py::arg("predictor"), Hidden())
       .def("reset_metrics", &Learner::reset_metrics, Hidden())
-      .def("save", [](Learner& l, const std::string& path) { write_model(path, l.model()); }, py::arg("path"), Hidden());
+      .def(
+          "save", [](Learner& l, const std::string& path) { write_model(path, l.model()); }, py::arg("path"), Hidden());
 }
 
 }  // namespace falconet::bindings

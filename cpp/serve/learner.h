@@ -1,4 +1,5 @@
-// A model that goes on learning: the training step of a model file as an object, with predictions from the same weights.
+// A model that goes on learning: the training step of a model file as an object, with predictions from the same
+// weights.
 //
 // One step or prediction at a time; callers in other threads wait their turn. After the first step of a batch size
 // nothing is allocated.
@@ -29,7 +30,9 @@ class Learner {
 
   // One step of training on `rows` rows: `inputs` and `outputs` as in Predictor::run, in the order of the ports of
   // signature(Function::train). The outputs are the loss and metrics so far.
-  void step(int64_t rows, const void* const* inputs, void* const* outputs) { run(Function::train, rows, inputs, outputs); }
+  void step(int64_t rows, const void* const* inputs, void* const* outputs) {
+    run(Function::train, rows, inputs, outputs);
+  }
   void predict(int64_t rows, const void* const* inputs, void* const* outputs) {
     run(Function::predict, rows, inputs, outputs);
   }

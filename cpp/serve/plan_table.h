@@ -13,8 +13,8 @@ class PlanTable {
  public:
   // `signature` outlives the table. `states`: one for each variable of the model. Plans share `arena`, so one runs at a
   // time.
-  PlanTable(const Signature& signature, std::vector<std::shared_ptr<VariableState>> states, std::shared_ptr<Arena> arena,
-            const PlanOptions& options);
+  PlanTable(const Signature& signature, std::vector<std::shared_ptr<VariableState>> states,
+            std::shared_ptr<Arena> arena, const PlanOptions& options);
 
   // Null where there is no plan for this number of rows yet. Allocates nothing.
   Plan* find(int64_t rows) {

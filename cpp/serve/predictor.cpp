@@ -41,7 +41,6 @@ class alignas(64) Predictor::Context : public Packing {
     table_ = std::make_unique<serve::PlanTable>(*p.signature_, variables_, arena_, PlanOptions{p.threads_, this});
   }
 
-
   Plan* plan(int64_t rows) {
     Plan* plan = table_->find(rows);
     if (!plan) plan = &table_->make(rows);
@@ -61,7 +60,8 @@ class alignas(64) Predictor::Context : public Packing {
                                         const PackBArgs& matrix) override {
     PackedForm form{-1, constant, offset, matrix, &kernels().gemm};
     if (variable) {
-      const auto at = std::find_if(variables_.begin(), variables_.end(), [=](const auto& v) { return v.get() == variable; });
+      const auto at =
+          std::find_if(variables_.begin(), variables_.end(), [=](const auto& v) { return v.get() == variable; });
       form.weight = at == variables_.end() ? -1 : p_.weight_of_[at - variables_.begin()];
       if (form.weight < 0) return nullptr;
     }

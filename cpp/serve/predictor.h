@@ -4,7 +4,8 @@
 // context is made only where all are at work. After the first run of a batch size in a context nothing is allocated, no
 // lock is taken and the system is not called, except by work large enough to be shared among threads.
 //
-// A model whose predictions update variables (a streaming model) has a state instead: one context, and one run at a time.
+// A model whose predictions update variables (a streaming model) has a state instead: one context, and one run at a
+// time.
 #pragma once
 
 #include <atomic>

@@ -9,8 +9,8 @@
 
 namespace falconet::serve {
 
-// Packed forms below this size are made by the caller alone, in less than a millisecond: loading a small model starts no
-// thread.
+// Packed forms below this size are made by the caller alone, in less than a millisecond: loading a small model starts
+// no thread.
 constexpr int64_t kSharedPacking = int64_t{4} << 20;
 
 bool PackedForm::operator==(const PackedForm& o) const {

@@ -25,8 +25,8 @@ struct WeightSet {
 struct PackedForm {
   int weight = -1;  // -1: of `constant`
   Array constant;
-  int64_t offset = 0;                // bytes into the array
-  PackBArgs matrix;                  // without its pointers
+  int64_t offset = 0;                    // bytes into the array
+  PackBArgs matrix;                      // without its pointers
   const GemmKernels* kernels = nullptr;  // whose layout it is
   bool operator==(const PackedForm& other) const;
 };

@@ -36,9 +36,13 @@ def same(_=None):
 
 def run(body, *, flags=(), timeout=120):
     result = subprocess.run(
-        [sys.executable, *flags, "-c", _SETUP + body], env=_ENVIRONMENT, capture_output=True, text=True, timeout=timeout,
+        [sys.executable, *flags, "-c", _SETUP + body],
+        env=_ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
         check=False,
-    )  # fmt: skip
+    )
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     return result.stdout
@@ -282,6 +286,8 @@ print(rss() - before)
 
 def test_the_floating_point_mode_of_the_caller_is_left_alone():
     """Promise N1, seen from Python: denormals are neither lost before nor after."""
-    out = run("p(x); p(x[:1]); print(5e-324 > 0, np.float32(1e-45) > 0, float(np.float32(1e-39) * np.float32(0.5)) > 0)")
+    out = run(
+        "p(x); p(x[:1]); print(5e-324 > 0, np.float32(1e-45) > 0, float(np.float32(1e-39) * np.float32(0.5)) > 0)"
+    )
     assert out.strip() == "True True True"
     assert np.float32(1e-45) > 0

@@ -35,21 +35,22 @@ def as_port_array(value: Any, port: Port, owner: str) -> np.ndarray:
             value = np.asarray(value)
         except (ValueError, TypeError) as error:
             raise ValueError(f'[{owner}] input "{port.name}" cannot be made an array: {error}.') from None
+    array: np.ndarray = value
     dtype = np.dtype("float32" if port.dtype == "bfloat16" else port.dtype)
-    if value.dtype == dtype:
-        return value
-    if value.dtype.kind in "iub" and dtype.kind in "iu":
+    if array.dtype == dtype:
+        return array
+    if array.dtype.kind in "iub" and dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        if value.size and (int(value.min()) < limits.min or int(value.max()) > limits.max):
+        if array.size and (int(array.min()) < limits.min or int(array.max()) > limits.max):
             raise ValueError(
-                f'[{owner}] input "{port.name}" has values from {value.min()} to {value.max()}; {port.dtype} holds '
+                f'[{owner}] input "{port.name}" has values from {array.min()} to {array.max()}; {port.dtype} holds '
                 f"{limits.min} to {limits.max}."
             )
-        return value.astype(dtype)
-    if value.dtype.kind in "fiub" and np.can_cast(value.dtype, dtype, "same_kind"):
-        return value.astype(dtype)
+        return array.astype(dtype)
+    if array.dtype.kind in "fiub" and np.can_cast(array.dtype, dtype, "same_kind"):
+        return array.astype(dtype)
     raise TypeError(
-        f'[{owner}] input "{port.name}" has dtype {value.dtype}, which is not cast to {port.dtype}; '
+        f'[{owner}] input "{port.name}" has dtype {array.dtype}, which is not cast to {port.dtype}; '
         f"{port.dtype} of shape {port.shape} is needed."
     )
 

@@ -12,7 +12,6 @@ from falconet.serving.function import Function, Port
 from falconet.serving.predictor import Predictor, checked_threads, native_source
 
 
-@_core.call_quickly
 class _LearnerFunction(Function):
     """One of a learner's functions."""
 
@@ -20,7 +19,15 @@ class _LearnerFunction(Function):
         self.owner = owner
         self.inputs = tuple(Port(*p) for p in native.inputs(name))
         self.outputs = tuple(Port(*p) for p in native.outputs(name))
-        _core.call_attach(self, native, name, owner)
+        _core.call_attach_learner(self, native, name, owner)
+
+    def logs(self, *args: Any, **named: Any) -> dict[str, float]:
+        """Called for a function whose outputs are numbers by name."""
+        found: dict[str, float] = self(*args, **named)
+        return found
+
+
+_core.call_quickly(_LearnerFunction)
 
 
 class Learner:
@@ -71,14 +78,15 @@ class Learner:
             ValueError, TypeError: before anything runs, naming the argument, what came and what is needed.
         """
         if self._is_simple and sample_weight is None and type(x) is type(y) is np.ndarray:
-            return self._train(x, y)
-        return self._train(**self._named(self._train, x, y, sample_weight))
+            logs: dict[str, float] = self._train(x, y)
+            return logs
+        return self._train.logs(**self._named(self._train, x, y, sample_weight))
 
     def evaluate(self, x: Any, y: Any = None, sample_weight: Any = None) -> dict[str, float]:
         """The loss and metrics since they were last reset, with this batch, which is not trained on."""
         if self._evaluate is None:
             raise ValueError("[Learner] the model has no evaluation step.")
-        return self._evaluate(**self._named(self._evaluate, x, y, sample_weight))
+        return self._evaluate.logs(**self._named(self._evaluate, x, y, sample_weight))
 
     def predict(self, *args: Any, **named: Any) -> Any:
         """The outputs for a batch with the weights as they are, as `Predictor` gives them."""

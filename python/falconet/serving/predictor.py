@@ -45,7 +45,6 @@ def _checked_sizes(sizes: Any, owner: str) -> list[int]:
     return [int(n) for n in given]
 
 
-@_core.call_quickly
 class Predictor(Function):
     """Answers from a model, in microseconds, from any number of threads.
 
@@ -174,7 +173,8 @@ class Predictor(Function):
 
         A context serves one call at a time. Its arena is as large as the largest need among the batch sizes it met.
         """
-        return self._native.memory()
+        found: dict[str, int] = self._native.memory()
+        return found
 
     def release(self) -> None:
         """Gives back plans and arenas; they are made again when needed."""
@@ -185,6 +185,9 @@ class Predictor(Function):
             return ", ".join(f"{p.name}: {p.dtype}{p.shape}" for p in ports)
 
         return f"<Predictor ({text(self.inputs)}) -> ({text(self.outputs)})>"
+
+
+_core.call_quickly(Predictor)
 
 
 def _like(values: list[Any], names: list[str], present: list[np.ndarray], owner: str) -> list[np.ndarray]:
