@@ -16,6 +16,11 @@ class Port(NamedTuple):
     shape: str
     dtype: str
 
+    @property
+    def numpy_dtype(self) -> np.dtype:
+        """The dtype of the arrays that carry it: float32 for bfloat16, which NumPy has not."""
+        return np.dtype("float32" if self.dtype == "bfloat16" else self.dtype)
+
 
 def as_port_array(value: Any, port: Port, owner: str) -> np.ndarray:
     """`value` as an array of the port's dtype.
@@ -36,7 +41,7 @@ def as_port_array(value: Any, port: Port, owner: str) -> np.ndarray:
         except (ValueError, TypeError) as error:
             raise ValueError(f'[{owner}] input "{port.name}" cannot be made an array: {error}.') from None
     array: np.ndarray = value
-    dtype = np.dtype("float32" if port.dtype == "bfloat16" else port.dtype)
+    dtype = port.numpy_dtype
     if array.dtype == dtype:
         return array
     if array.dtype.kind in "iub" and dtype.kind in "iu":
