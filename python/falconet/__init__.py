@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         serving as serving,
         tree as tree,
         utils as utils,
+        wrappers as wrappers,
     )
     from ._core import num_threads as num_threads, set_num_threads as set_num_threads
     from .dtype_policies import DTypePolicy as DTypePolicy
@@ -54,7 +55,7 @@ else:
         {
             ".": (
                 "activations callbacks config constraints cpu data debug dtype_policies initializers layers losses "
-                "metrics models ops optimizers plots random regularizers saving serving tree utils"
+                "metrics models ops optimizers plots random regularizers saving serving tree utils wrappers"
             ),
             "._core": "num_threads set_num_threads",
             ".dtype_policies": "DTypePolicy",

@@ -49,10 +49,10 @@ class LabelRange:
 
 
 def is_sparse(loss: Any) -> bool:
-    """Whether a loss takes class indices."""
+    """Whether a loss, an object or a function, takes class indices."""
     return (
         isinstance(loss, losses_module.SparseCategoricalCrossentropy)
-        or getattr(loss, "fn", None) is losses_module.sparse_categorical_crossentropy
+        or getattr(loss, "fn", loss) is losses_module.sparse_categorical_crossentropy
     )
 
 
