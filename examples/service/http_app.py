@@ -22,6 +22,7 @@ from service import MAX_BODY, Reply, Service
 MAX_HEAD = 16 * 1024  # bytes of the request line and the headers
 READ_SECONDS = 60.0  # that a connection may be silent or take over a request
 GRACE_SECONDS = 10.0  # for what is under way at the end
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class _Refused(Exception):
@@ -149,8 +150,9 @@ def _response(reply: Reply, keep: bool, with_body: bool) -> bytes:
 async def serve(arguments: argparse.Namespace) -> None:
     """Serves until a signal comes."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop.set)
     async with Service(arguments.model, arguments.poll, max_latency=arguments.max_latency) as service:
         application = Application(service)
         port = await application.listen(arguments.host, arguments.port)
@@ -158,6 +160,9 @@ async def serve(arguments: argparse.Namespace) -> None:
         await stop.wait()
         await application.close()
     print("closed", flush=True)
+    for number in _SIGNALS:  # another one while the loop is taken apart changes nothing
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 def main() -> None:

@@ -139,6 +139,21 @@ def test_a_batch_goes_when_it_is_full_and_when_the_oldest_has_waited(slow):
     run(main())
 
 
+def test_nobody_waits_longer_than_the_batch_takes(slow):
+    async def main():
+        async with ready(slow, max_latency=0.5) as batcher:
+            loop = asyncio.get_running_loop()
+            seconds = []
+            for _ in range(5):
+                start = loop.time()
+                await batcher(rows(1))
+                seconds.append(loop.time() - start)
+            assert seconds[0] >= 0.5  # nothing is known of the size
+            assert min(seconds[1:]) < 0.25
+
+    run(main())
+
+
 def test_without_latency_what_comes_in_one_pass_goes_together(slow):
     async def main():
         async with ready(slow, max_latency=0) as batcher:

@@ -1,8 +1,11 @@
 """Requests of an asyncio program, gathered into batches.
 
-A request waits in a queue until `max_batch_size` rows have come together or the oldest has waited `max_latency`. The
-batch then runs in the event loop's own thread where such batches have been measured to be short, else in a worker's:
-handing over costs some 100 microseconds, and the loop serves nobody while it computes.
+A request waits in a queue until `max_batch_size` rows have come together or the oldest has waited long enough: for
+`max_latency`, or for as long as the batch would take to compute, if that has been measured to be less. To wait longer
+than that costs more than company could save; and while one batch is computed, the next one gathers.
+
+The batch then runs in the event loop's own thread where such batches have been measured to be short, else in a
+worker's: handing over costs some 100 microseconds, and the loop serves nobody while it computes.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ import numpy as np
 from falconet.serving.function import Port, as_port_array
 from falconet.serving.predictor import Predictor
 from falconet.serving.statistics import BatcherStatistics
+
+_TIMER_SECONDS = 0.001  # the resolution of asyncio's timers; what is shorter is the loop's next pass
 
 
 class Overloaded(RuntimeError):
@@ -47,7 +52,7 @@ class Batcher:
         predictor: of a model without a state, whose inputs and outputs all have the rows as their first axis. It is
             tried with zeros here.
         max_batch_size: rows of a batch, at least 1.
-        max_latency: seconds that a request waits for others, from 0: what comes in one pass of the event loop.
+        max_latency: seconds that a request waits for others at most, from 0: what comes in one pass of the event loop.
         max_queue: rows that wait; at least `max_batch_size`.
         overload: what a request beyond these does: "wait" for its turn, or "raise" `Overloaded` at once.
         workers: batches under way in threads at the same time, at least 1.
@@ -254,9 +259,15 @@ class Batcher:
 
     # --- batches ---
 
-    def _is_due(self, oldest: _Request, now: float) -> bool:
+    def _due(self) -> float:
+        """The loop's time at which the next batch is to go; there are requests in the queue."""
         # A queue whose next request would not fit is full too, but to find it out costs a walk; its time comes soon.
-        return self._closing or self._queued >= self.max_batch_size or now >= oldest.arrived + self.max_latency
+        if self._closing or self._queued >= self.max_batch_size:
+            return 0.0
+        wait = min(self.max_latency, self._seconds.get(self._queued.bit_length(), self.max_latency))
+        if wait < _TIMER_SECONDS:
+            wait = 0.0
+        return next(iter(self._queue)).arrived + wait
 
     def _schedule(self) -> None:
         """Arranges for the next batch: in the loop's next pass where it is due, else when the oldest has waited."""
@@ -268,8 +279,8 @@ class Batcher:
             return
         loop = self._loop
         assert loop is not None  # there was a request
-        oldest = next(iter(self._queue))
-        is_now = self._is_due(oldest, loop.time())
+        due = self._due()
+        is_now = due <= loop.time()
         if self._next is not None:
             if not is_now:
                 return  # the timer of an older request: there will be another then
@@ -278,13 +289,13 @@ class Batcher:
         if is_now:
             self._next = loop.call_soon(self._run_next)
         else:
-            self._next = loop.call_at(oldest.arrived + self.max_latency, self._run_next)
+            self._next = loop.call_at(due, self._run_next)
 
     def _run_next(self) -> None:
         self._next, self._next_is_now = None, False
         loop = self._loop
         assert loop is not None
-        if self._queue and self._running < self.workers and self._is_due(next(iter(self._queue)), loop.time()):
+        if self._queue and self._running < self.workers and self._due() <= loop.time():
             batch = self._take()
             if batch:
                 bits = sum(request.rows for request in batch).bit_length()
