@@ -255,6 +255,49 @@ def test_a_cancelled_request_leaves_its_batch_and_hurts_no_other(slow):
     run(main())
 
 
+@pytest.mark.parametrize(("workers", "max_inline"), [(1, 10.0), (1, 0), (3, 0)])
+def test_any_order_of_requests_errors_and_cancellations(lookup, workers, max_inline):
+    rng = np.random.default_rng(workers)
+
+    async def client(batcher):
+        for _ in range(60):
+            x = rng.integers(0, 5, (rng.integers(0, 6), 2)).astype("int32")
+            is_bad = len(x) > 0 and rng.random() < 0.1
+            if is_bad:
+                x[-1, 0] = 9
+            task = asyncio.ensure_future(batcher(x))
+            if rng.random() < 0.3:
+                await asyncio.sleep(rng.choice([0, 0.0005, 0.002]))
+                task.cancel()
+            try:
+                y = await task
+            except asyncio.CancelledError:
+                ended["cancelled"] += 1
+            except ValueError:
+                assert is_bad
+                ended["failed"] += 1
+            else:
+                assert not is_bad
+                np.testing.assert_array_equal(y, lookup(x))
+                ended["answered"] += 1
+
+    async def main():
+        batcher = Batcher(lookup, 8, 0.001, 10, workers=workers, max_inline=max_inline)
+        async with batcher:
+            await asyncio.gather(*(client(batcher) for _ in range(20)))
+        return batcher
+
+    ended = dict.fromkeys(("answered", "failed", "cancelled"), 0)
+    batcher = run(main())
+    stats = batcher.stats
+    assert batcher.waiting == batcher._queued == batcher._running == 0
+    # A request cancelled before its task first ran never reached the batcher; one may be cancelled once it is answered.
+    assert ended["answered"] <= stats.answered and ended["failed"] <= stats.failed
+    assert stats.cancelled <= ended["cancelled"] and ended["cancelled"] > 100
+    assert stats.requests <= sum(ended.values()) == 1200
+    assert ended["answered"] > 500 and ended["failed"] > 20
+
+
 def test_an_error_reaches_its_request_alone(lookup):
     good = np.array([[0, 1]], "int32")
 

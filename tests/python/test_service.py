@@ -222,11 +222,12 @@ def test_requests_under_way_are_answered_at_the_end(tmp_path):
         wait_for(lambda: len(answered) > 20, "some answers")
         app.process.send_signal(signal.SIGTERM)
         wait_for(lambda: not app.listens(), "the end to begin")
+        app.process.send_signal(signal.SIGTERM)  # changes nothing
         slow.sendall(body)  # its headers came before the end began
         head = slow.recv(65536)
         assert head.startswith(b"HTTP/1.1 200 OK\r\n") and b"Connection: close\r\n" in head
         assert idle.recv(1) == b""
-        assert app.process.wait(20) == 0
+        assert app.process.communicate(timeout=20)[0].endswith("closed\n") and app.process.returncode == 0
         stop.set()
         for thread in threads:
             thread.join(10)
