@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         data as data,
         debug as debug,
         dtype_policies as dtype_policies,
+        ensembles as ensembles,
         initializers as initializers,
         layers as layers,
         losses as losses,
@@ -54,8 +55,8 @@ else:
         __name__,
         {
             ".": (
-                "activations callbacks config constraints cpu data debug dtype_policies initializers layers losses "
-                "metrics models ops optimizers plots random regularizers saving serving tree utils wrappers"
+                "activations callbacks config constraints cpu data debug dtype_policies ensembles initializers layers "
+                "losses metrics models ops optimizers plots random regularizers saving serving tree utils wrappers"
             ),
             "._core": "num_threads set_num_threads",
             ".dtype_policies": "DTypePolicy",

@@ -216,7 +216,7 @@ def test_partial_fit_meets_the_classes_one_after_another():
     assert classifier.classes_.tolist() == [0, 1, 2]
     for _ in range(100):
         classifier.partial_fit(X, y)
-    assert classifier.epoch_ == 101 and classifier.score(X, y) > 0.93
+    assert classifier.epoch_ == 101 and classifier.score(X, y) > 0.9
     with pytest.raises(ValueError, match=r"y has the classes \[3\], which are not among \[0 1 2\]"):
         classifier.partial_fit(X[:2], [0, 3])
     with pytest.raises(ValueError, match="the first call had"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..lazy import attach
 
 if TYPE_CHECKING:
-    from .averages import SwapEMAWeights as SwapEMAWeights
+    from .averages import StochasticWeightAveraging as StochasticWeightAveraging, SwapEMAWeights as SwapEMAWeights
     from .backup import BackupAndRestore as BackupAndRestore
     from .base import Callback as Callback, History as History, LambdaCallback as LambdaCallback
     from .callback_list import CallbackList as CallbackList
@@ -20,7 +20,7 @@ else:
     __all__, __getattr__, __dir__ = attach(
         __name__,
         {
-            ".averages": "SwapEMAWeights",
+            ".averages": "StochasticWeightAveraging SwapEMAWeights",
             ".backup": "BackupAndRestore",
             ".base": "Callback History LambdaCallback",
             ".callback_list": "CallbackList",

@@ -10,6 +10,7 @@ from falconet.layers.core import InputLayer
 from falconet.layers.layer import Layer
 from falconet.models.graph import OpCall
 from falconet.models.model import Model
+from falconet.models.trainer import Trainer
 from falconet.tracing import KerasTensor
 
 
@@ -20,7 +21,7 @@ def clone_model(
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
 ) -> Model:
-    """A model of the same architecture with new layers and fresh weights.
+    """A model of the same architecture with new layers and fresh weights, compiled where the model is.
 
     input_tensors: symbolic tensors to use as its inputs. clone_function: layer -> its copy, by default from its config.
     call_function: (layer, *args, **kwargs) -> output, in place of calling the layer. recursive: clone the layers inside
@@ -28,6 +29,24 @@ def clone_model(
     """
     if not isinstance(model, Model):
         raise ValueError(f"[clone_model] `model` must be a Model, got {type(model).__name__}.")
+    copied = _cloned(model, input_tensors, clone_function, call_function, recursive)
+    if not copied.compiled:
+        compile_like(copied, model)
+    return copied
+
+
+def compile_like(model: Model, other: Model) -> None:
+    """Compiles a model with what the other was compiled with; nothing happens where that was not, or in its own way."""
+    if other.compiled and type(other).compile is Trainer.compile:
+        model.compile(**tree.map_structure(_fresh, other._compile_config))
+
+
+def _fresh(value: Any) -> Any:
+    """A part of what compile() was given, with new state: metrics and optimizers belong to one model."""
+    return type(value).from_config(value.get_config()) if hasattr(value, "get_config") else value
+
+
+def _cloned(model: Model, input_tensors: Any, clone_function: Any, call_function: Any, recursive: bool) -> Model:
     from falconet.models.sequential import Sequential
 
     def copy_layer(layer: Layer) -> Layer:

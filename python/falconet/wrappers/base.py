@@ -79,8 +79,9 @@ class SKLBase(BaseEstimator):  # type: ignore[misc]
     # --- the model ----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _seeded(self) -> Iterator[None]:
-        """With `random_state`, draws depend on it alone; the generators of the process are left as they were."""
+    def _seeded(self, epochs: int) -> Iterator[None]:
+        """With `random_state`, draws depend on it and the epochs that have been trained alone; the generators of the
+        process are left as they were."""
         given = getattr(self, "random_state", None)
         if given is None:
             yield
@@ -93,7 +94,7 @@ class SKLBase(BaseEstimator):  # type: ignore[misc]
                 "RandomState or None."
             )
         kept = get_random_state()
-        set_random_seed(int(given))
+        set_random_seed((int(given) + epochs) % 2**32)
         try:
             yield
         finally:
@@ -105,12 +106,7 @@ class SKLBase(BaseEstimator):  # type: ignore[misc]
         if isinstance(self.model, Model):
             if not self.model.compiled:
                 raise RuntimeError(f"[{owner}] `model` is not compiled: call compile(optimizer, loss) on it first.")
-            if self.warm_start:
-                return self.model
-            model = clone_model(self.model)
-            if not model.compiled:
-                model.compile_from_config(self.model.get_compile_config() or {})
-            return model
+            return self.model if self.warm_start else clone_model(self.model)
         if not callable(self.model):
             raise TypeError(f"[{owner}] `model` is {self.model!r}; it must be a Model or a callable that returns one.")
         model = self.model(X=X, y=y, **(self.model_kwargs or {}))
@@ -121,17 +117,13 @@ class SKLBase(BaseEstimator):  # type: ignore[misc]
         return model
 
     def _train(self, X: Any, y: Any, sample_weight: Any, fresh: bool, kwargs: dict[str, Any]) -> Any:
-        if fresh or not hasattr(self, "model_"):
-            with self._seeded():
-                model = self._make_model(X, self._seen_by_model(y))
-                history = self._fit_model(model, X, y, sample_weight, kwargs)
-            self._epochs = 0
-        else:
-            model = self.model_
+        before = 0 if fresh else self._epochs
+        with self._seeded(before):
+            model = self._make_model(X, self._seen_by_model(y)) if fresh else self.model_
             history = self._fit_model(model, X, y, sample_weight, kwargs)
         self.model_ = model
         self.history_ = history
-        self._epochs += len(history.epoch)
+        self._epochs = before + len(history.epoch)
         return self
 
     def _fit_model(self, model: Any, X: Any, y: Any, sample_weight: Any, kwargs: dict[str, Any]) -> Any:
