@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .schedules import LearningRateScheduler as LearningRateScheduler, ReduceLROnPlateau as ReduceLROnPlateau
     from .stopping import EarlyStopping as EarlyStopping, TerminateOnNaN as TerminateOnNaN
     from .tensorboard import TensorBoard as TensorBoard
+    from .tuning import OptunaPruning as OptunaPruning
 else:
     __all__, __getattr__, __dir__ = attach(
         __name__,
@@ -29,5 +30,6 @@ else:
             ".schedules": "LearningRateScheduler ReduceLROnPlateau",
             ".stopping": "EarlyStopping TerminateOnNaN",
             ".tensorboard": "TensorBoard",
+            ".tuning": "OptunaPruning",
         },
     )

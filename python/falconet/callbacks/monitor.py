@@ -25,7 +25,7 @@ class Monitor:
             return
         direction = {"min": "down", "max": "up"}.get(self.mode)
         if direction is None:
-            direction = self._direction_of(model)
+            direction = self.direction_of(model)
         if direction is None:
             raise ValueError(
                 f'[{self.owner}] cannot tell whether a larger or a smaller {self.name!r} is better; pass mode="min" or '
@@ -37,7 +37,8 @@ class Monitor:
         )
         self.worst = float("-inf") if direction == "up" else float("inf")
 
-    def _direction_of(self, model: Any) -> str | None:
+    def direction_of(self, model: Any) -> str | None:
+        """Whether "up" or "down" is better, as the name and the model's metrics tell; None where they do not."""
         name = self.name.removeprefix("val_")
         if name == "loss" or name.endswith("_loss"):
             return "down"

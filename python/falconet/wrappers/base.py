@@ -38,6 +38,7 @@ class SKLBase(BaseEstimator):  # type: ignore[misc]
 
     model_: Any
     history_: Any
+    _epochs: int
 
     def __init__(self, model: Any, warm_start: bool = False, model_kwargs: Any = None, fit_kwargs: Any = None) -> None:
         self.model = model
