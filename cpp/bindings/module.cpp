@@ -46,6 +46,7 @@ PYBIND11_MODULE(_core, m) {
   bindings::bind_trace(m);
   bindings::bind_program(m);
   bindings::bind_format(m);
+  bindings::bind_listing(m);
   bindings::bind_serve(m);
   bindings::bind_call(m);  // after the classes that its signatures name
 }

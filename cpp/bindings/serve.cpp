@@ -107,16 +107,7 @@ void bind_serve(py::module_& m) {
           [](Predictor& p, const py::object& source) {
             const Model model = model_from(source);
             const Unlocked unlocked;
-            std::vector<Array> weights;
-            for (const std::string& name : p.weight_names()) {
-              const Array* found = nullptr;
-              for (const ModelVariable& v : model.variables) {
-                if (v.name == name) found = &v.value;
-              }
-              if (!found || !found->buffer) fail("[update] the model has no weight \"", name, "\"");
-              weights.push_back(*found);
-            }
-            p.update(std::move(weights));
+            p.update_from(model);
           },
           py::arg("source"))
       .def_property_readonly("state_names", &Predictor::state_names)

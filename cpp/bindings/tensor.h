@@ -121,5 +121,6 @@ void bind_ops(py::module_& m);
 void bind_trace(py::module_& m);
 void bind_program(py::module_& m);
 void bind_format(py::module_& m);
+void bind_listing(py::module_& m);
 
 }  // namespace falconet::bindings

@@ -22,7 +22,7 @@ namespace falconet {
 namespace {
 
 [[noreturn]] void refuse(const char* tag, const std::string& path, const char* what) {
-  fail("[", tag, "] ", path, ": ", what, ": ", std::strerror(errno));
+  fail<FileError>("[", tag, "] ", path, ": ", what, ": ", std::strerror(errno));
 }
 
 #ifdef _WIN32
@@ -64,14 +64,14 @@ struct Descriptor {
 
 FileBytes map_file(const std::string& path) {
   std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) fail("[load] ", path, ": there is no such file");
+  if (!std::filesystem::is_regular_file(path, error)) fail<FileError>("[load] ", path, ": there is no such file");
   std::FILE* file = std::fopen(path.c_str(), "rb");
   if (!file) refuse("load", path, "cannot be opened");
   const auto bytes = static_cast<size_t>(std::filesystem::file_size(path));
   std::shared_ptr<Buffer> buffer = Buffer::allocate(bytes);
   const size_t read = std::fread(buffer->data(), 1, bytes, file);
   std::fclose(file);
-  if (read != bytes) fail("[load] ", path, ": cut short while it was read");
+  if (read != bytes) fail<FileError>("[load] ", path, ": cut short while it was read");
   return {buffer, buffer->data(), bytes, false};
 }
 
@@ -83,7 +83,7 @@ FileBytes map_file(const std::string& path) {
   if (file.fd < 0) refuse("load", path, "cannot be opened");
   struct stat info;
   if (fstat(file.fd, &info) != 0) refuse("load", path, "cannot be read");
-  if (!S_ISREG(info.st_mode)) fail("[load] ", path, ": is not an ordinary file");
+  if (!S_ISREG(info.st_mode)) fail<FileError>("[load] ", path, ": is not an ordinary file");
   const auto bytes = static_cast<size_t>(info.st_size);
   if (bytes == 0) return {nullptr, nullptr, 0, false};
   // One page more than the file, and zeros in it: kernels may read a whole vector at an array's last element.

@@ -7,8 +7,14 @@
 #include <string>
 
 #include "base/buffer.h"
+#include "base/error.h"
 
 namespace falconet {
+
+// A file that cannot be opened, read or written.
+struct FileError : ValueError {
+  using ValueError::ValueError;
+};
 
 struct FileBytes {
   std::shared_ptr<void> owner;  // keeps the bytes
@@ -17,7 +23,7 @@ struct FileBytes {
   bool mapped = false;  // false: read into memory of its own
 };
 
-// The file's bytes, mapped read-only where the system can; page-aligned or aligned to 64. ValueError where there is no such
+// The file's bytes, mapped read-only where the system can; page-aligned or aligned to 64. FileError where there is no such
 // file, or it is not an ordinary one. A mapped file must be replaced (as AtomicFile does), never changed in place.
 FileBytes map_file(const std::string& path);
 

@@ -1,6 +1,7 @@
 // What an op is: its signature, shape rule, gradient rule and lowering, declared side by side in one file of ops/.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,25 @@ enum class Promote : uint8_t {
   logical,    // all to bool
 };
 
+// A rule that only recording and differentiating call. A build for inference keeps no more of it than whether there is one,
+// so that the rule itself, which nothing refers to any more, is left out.
+#ifdef FALCONET_INFERENCE_ONLY
+template <class Signature>
+class TrainingRule {
+ public:
+  constexpr TrainingRule(std::nullptr_t) {}
+  template <class Rule>
+  constexpr TrainingRule(Rule&&) : is_there_(true) {}
+  constexpr explicit operator bool() const { return is_there_; }
+
+ private:
+  bool is_there_ = false;
+};
+#else
+template <class Signature>
+using TrainingRule = Signature*;
+#endif
+
 struct OpDef {
   const char* name = nullptr;
   const char* known_as = nullptr;   // of a primitive: what its user called, for messages about values
@@ -71,7 +91,7 @@ struct OpDef {
   Promote promote = Promote::none;
 
   void (*infer)(InferContext&) = nullptr;
-  void (*gradient)(GradientContext&) = nullptr;  // null: no gradient flows (no_gradient says why)
+  TrainingRule<void(GradientContext&)> gradient = nullptr;  // null: no gradient flows (no_gradient says why)
   const char* no_gradient = nullptr;
   void (*lower)(Lowering&) = nullptr;            // null: never reaches a plan (leaf, alias or pointwise)
 
@@ -80,7 +100,7 @@ struct OpDef {
   Micro micro = Micro::copy;
   int (*tile)(TileEmitter&) = nullptr;  // instead of `micro`: emits several, returns the slot of the result
   // Composite: recorded as other ops. Outside a trace it still is one call and one plan.
-  std::vector<int32_t> (*compose)(Emitter&, const Attrs&, const std::vector<int32_t>&) = nullptr;
+  TrainingRule<std::vector<int32_t>(Emitter&, const Attrs&, const std::vector<int32_t>&)> compose = nullptr;
   // A reduction of trailing axes that may end a tile program; -1: none, else a ReduceOp.
   int tail = -1;
   // A matrix product that can run what follows it elementwise on each block (Lowering::epilogue).

@@ -78,6 +78,13 @@ std::vector<Array> Learner::weights() {
   return copies;
 }
 
+void Learner::snapshot(Predictor& predictor) {
+  if (weight_names() != predictor.weight_names()) {
+    fail("[snapshot] the predictor is of another model: its weights have other names than the learner's");
+  }
+  predictor.update(weights());
+}
+
 void Learner::reset_metrics() {
   const Hold hold(*this);
   for (size_t v = 0; v < states_.size(); ++v) {

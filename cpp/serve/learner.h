@@ -12,6 +12,7 @@
 #include "format/model_file.h"
 #include "serve/gate.h"
 #include "serve/plan_table.h"
+#include "serve/predictor.h"
 
 namespace falconet {
 
@@ -56,6 +57,8 @@ class Learner {
   // Copies of the weights that predictions read, as Predictor::update takes them.
   const std::vector<std::string>& weight_names() const { return weight_names_; }
   std::vector<Array> weights();
+  // Puts them into a predictor of the same model; neither stops. ValueError where it is of another.
+  void snapshot(Predictor& predictor);
   // Sets the variables of metrics to zero.
   void reset_metrics();
   // The model as it is now, with copies of all variables, its stored test vector computed anew. Written and read again

@@ -278,6 +278,17 @@ void Predictor::update(std::vector<Array> weights) {
   for_idle([](Context& context) { context.bind_current(); });
 }
 
+void Predictor::update_from(const Model& model) {
+  std::vector<Array> weights;
+  for (const std::string& name : weight_names()) {
+    const auto found = std::find_if(model.variables.begin(), model.variables.end(),
+                                    [&](const ModelVariable& v) { return v.name == name && v.value.buffer; });
+    if (found == model.variables.end()) fail("[update] the model has no weight \"", name, '"');
+    weights.push_back(found->value);
+  }
+  update(std::move(weights));
+}
+
 std::vector<Array> Predictor::state() {
   std::vector<Array> copies;
   if (!has_state()) return copies;

@@ -76,6 +76,8 @@ class Predictor {
   // Replaces all of them at once. Runs under way end with the old ones, later ones begin with the new; none sees both.
   // The arrays must not be written to from then on. ValueError naming the weight that does not fit.
   void update(std::vector<Array> weights);
+  // The same with the weights of another model, by name.
+  void update_from(const Model& model);
 
   // The state: variables that predictions update, none for most models.
   const std::vector<std::string>& state_names() const { return state_names_; }

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from ._core import num_threads as num_threads, set_num_threads as set_num_threads
     from .dtype_policies import DTypePolicy as DTypePolicy
+    from .embedding import get_cmake_dir as get_cmake_dir, get_include as get_include
     from .initializers import Initializer as Initializer
     from .layers import Input as Input, InputSpec as InputSpec, Layer as Layer
     from .losses import Loss as Loss
@@ -60,6 +61,7 @@ else:
             ),
             "._core": "num_threads set_num_threads",
             ".dtype_policies": "DTypePolicy",
+            ".embedding": "get_cmake_dir get_include",
             ".initializers": "Initializer",
             ".layers": "Input InputSpec Layer",
             ".losses": "Loss",

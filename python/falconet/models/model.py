@@ -281,6 +281,25 @@ class Model(Trainer, Layer):
 
         export_model(self, filepath, format, verbose, input_signature, training, metadata, test_data)
 
+    def export_c(self, filepath: Any, name: str | None = None) -> None:
+        """Writes the model as one file of C99 that needs nothing but <math.h>: for small models in small places.
+
+        `void net_predict(const float* x_input, float* y_output, int batch)`, with a parameter for each input and output,
+        computes the rows one after the other, in simple loops, to about 1e-5 of the largest output. The file has the
+        sizes of the arrays as macros and, under `-DNET_SELF_TEST`, a program that compares itself with Falconet.
+
+        Args:
+            filepath: the file, conventionally `*.c`; it is replaced whole or not at all.
+            name: what functions and macros begin with; by default the file's name.
+
+        Raises:
+            ValueError: the model has an op without a C form (the text names all of them), carries a state, is too large
+                for tables in C, or computes rows that depend on one another.
+        """
+        from falconet.saving.export_c import export_c
+
+        export_c(self, filepath, name)
+
     def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
         """Writes the weights to one file."""
         from falconet.saving import save_weights

@@ -1,0 +1,25 @@
+# Makes of ARCHIVE an archive of one object. What is not reached from the functions of HEADER is left out, and only these
+# keep their names, so that nothing in the library can meet a name of the program's.
+file(STRINGS ${HEADER} lines REGEX "FALCONET_API.* \\**falconet_[a-z0-9_]+\\(")
+set(roots "")
+foreach(line IN LISTS lines)
+  string(REGEX REPLACE ".*[ *](falconet_[a-z0-9_]+)\\(.*" "\\1" name "${line}")
+  list(APPEND roots "--undefined=${name}")
+endforeach()
+
+function(run)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    list(JOIN ARGV " " command)
+    message(FATAL_ERROR "${command}: ${status}")
+  endif()
+endfunction()
+
+set(object ${ARCHIVE}.o)
+run(${LINKER} -r --gc-sections --force-group-allocation ${roots} --whole-archive ${ARCHIVE} -o ${object}.all)
+run(${LINKER} -r -T ${CMAKE_CURRENT_LIST_DIR}/sections.ld ${object}.all -o ${object})
+file(REMOVE ${object}.all)
+run(${OBJCOPY} --wildcard --keep-global-symbol=falconet_* --strip-unneeded ${object})
+file(REMOVE ${ARCHIVE})
+run(${AR} rcs ${ARCHIVE} ${object})
+file(REMOVE ${object})
