@@ -535,6 +535,9 @@ def in_trace() -> bool: ...
 def isa() -> str:
     """The instruction set whose kernels are in use."""
 
+def list_graph(file: bytes, signature: str, rows: int) -> dict[Any, Any]:
+    """The simplified graph of a model file's signature for `rows` rows, from the file's bytes: specs of the values, and nodes (op, attributes, inputs, outputs, array of a constant or variable, name of a variable)."""
+
 def num_threads() -> int:
     """Threads a plan may use."""
 

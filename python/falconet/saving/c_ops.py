@@ -152,7 +152,7 @@ POINTWISE: dict[str, Callable[..., str]] = {
     "isinf": lambda t, a: f"isinf({a}) != 0",
     "isfinite": lambda t, a: f"isfinite({a}) != 0",
 }
-FLOAT_ONLY: dict[str, Callable[..., str]] = {
+FLOAT_ONLY: dict[str, Any] = {
     "divide": lambda t, a, b: f"{a} / {b}",
     "negative": lambda t, a: f"-{a}",
     "sign": lambda t, a: f"{a} != {a} ? {a} : ({C_TYPES[t]})(({a} > 0) - ({a} < 0))",
