@@ -1,6 +1,7 @@
 // Shapes: what moves or repeats elements without computing on them.
 #include <algorithm>
 
+#include "graph/check_node.h"
 #include "ops/rules.h"
 
 namespace falconet {
@@ -150,7 +151,7 @@ void infer_slice(InferContext& c) {
 void infer_slice_grad(InferContext& c) {
   const Ints& dims = c.attr<Ints>(0);
   const Shape shape(dims.begin(), dims.end());
-  for (int64_t d : shape) c.check(d >= 0, "`shape` is ", shape, "; sizes must not be negative");
+  check_size({c.in(0).dtype, shape}, "slice_grad", kMaxValueBytes);  // before anything is computed with it
   Ints start = c.attr<Ints>(1), stop = c.attr<Ints>(2), step = c.attr<Ints>(3);
   const Shape part = cut(c, shape, start, stop, step);
   c.check(c.in(0).shape == part, "dy has shape ", c.in(0).shape, "; the slice of ", shape, " has ", part);

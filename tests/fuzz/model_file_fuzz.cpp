@@ -31,13 +31,18 @@ size_t live_bytes = 0, peak_bytes = 0;
 
 #ifdef FALCONET_FUZZ_MAIN
 // Counted, so that the promise on memory is checked. The size stands before the block. libFuzzer has a limit of its own.
-void* operator new(size_t bytes) {
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
   auto* p = static_cast<char*>(std::malloc(bytes + 16));
-  if (!p) throw std::bad_alloc();
+  if (!p) return nullptr;
   std::memcpy(p, &bytes, sizeof bytes);
   live_bytes += bytes;
   if (live_bytes > peak_bytes) peak_bytes = live_bytes;
   return p + 16;
+}
+void* operator new(size_t bytes) {
+  void* p = operator new(bytes, std::nothrow);
+  if (!p) throw std::bad_alloc();
+  return p;
 }
 void operator delete(void* p) noexcept {
   if (!p) return;
@@ -47,6 +52,7 @@ void operator delete(void* p) noexcept {
   std::free(static_cast<char*>(p) - 16);
 }
 void operator delete(void* p, size_t) noexcept { operator delete(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { operator delete(p); }
 #endif
 
 namespace {
