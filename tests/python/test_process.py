@@ -145,7 +145,8 @@ def test_installed_size():
     files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert sum(path.stat().st_size for path in files) <= 15 << 20
     assert (folder / "py.typed").exists()
-    strays = {path.suffix for path in files} - {".py", ".pyi", ".so", ".pyd", ".typed", ".json", ".h", ".hpp", ".a", ".cmake", ".pc"}
+    known = {".py", ".pyi", ".so", ".pyd", ".typed", ".json", ".h", ".hpp", ".a", ".lib", ".dll", ".dylib", ".cmake", ".pc"}
+    strays = {path.suffix for path in files} - known
     assert not strays
 
 

@@ -50,10 +50,8 @@ class LabelRange:
 
 def is_sparse(loss: Any) -> bool:
     """Whether a loss, an object or a function, takes class indices."""
-    return (
-        isinstance(loss, losses_module.SparseCategoricalCrossentropy)
-        or getattr(loss, "fn", loss) is losses_module.sparse_categorical_crossentropy
-    )
+    # The classes of losses have their function as `fn`; naming the classes would load the modules of all of them.
+    return getattr(loss, "fn", loss) is losses_module.sparse_categorical_crossentropy
 
 
 def label_range(loss: Any, y_pred: Any, output: str) -> LabelRange | None:
@@ -75,10 +73,7 @@ def check_kind(loss: Any, y_true: Any, y_pred: Any, output: str) -> None:
             f"[fit] output {output}: sparse_categorical_crossentropy takes class indices, but `y` has shape {true} "
             f"like the output {pred}, as one-hot rows have. Use categorical_crossentropy, or y.argmax(-1)."
         )
-    is_dense = (
-        isinstance(loss, losses_module.CategoricalCrossentropy)
-        or getattr(loss, "fn", None) is losses_module.categorical_crossentropy
-    )
+    is_dense = getattr(loss, "fn", loss) is losses_module.categorical_crossentropy
     if is_dense and (len(true) == len(pred) - 1 or (len(true) == len(pred) and true[-1] == 1)):
         raise ValueError(
             f"[fit] output {output}: categorical_crossentropy takes one number for each class, but `y` has shape "
