@@ -145,8 +145,8 @@ def test_installed_size():
     files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert sum(path.stat().st_size for path in files) <= 15 << 20
     assert (folder / "py.typed").exists()
-    known = {".py", ".pyi", ".so", ".pyd", ".typed", ".json", ".h", ".hpp", ".a", ".lib", ".dll", ".dylib", ".cmake", ".pc"}
-    strays = {path.suffix for path in files} - known
+    python, libraries = {".py", ".pyi", ".so", ".pyd", ".typed", ".json"}, {".a", ".lib", ".dll", ".dylib"}
+    strays = {path.suffix for path in files} - python - libraries - {".h", ".hpp", ".cmake", ".pc"}
     assert not strays
 
 
