@@ -26,7 +26,7 @@ struct GemmProblem {
   int64_t m = 0, n = 0, k = 0;          // all >= 1 (the executor settles empty products)
   bool trans_a = false, trans_b = false;  // op(A) is (m, k): A is stored (m, k), or (k, m) where trans_a
   int64_t lda = 0, ldb = 0, ldc = 0;    // elements from one stored row to the next
-  bool prepacked_b = false;             // b points at what pack_b made
+  bool prepacked_b = false;             // b points at what pack_b made; not where gemm_splits is above 1
   // Batched: element [i] of a batch starts at a + a_offset[i] (elements) and so on; null where batch == 1.
   int64_t batch = 1;
 };

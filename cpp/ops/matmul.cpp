@@ -153,7 +153,7 @@ void lower_gemm(Lowering& l) {
   args.relu = epilogue.relu;
   // What would be packed in each run is asked for packed: a matrix in small or few-row products is read as it lies.
   std::shared_ptr<VariableState> packed;
-  if (args.plan.scratch_bytes > 0 && problem.batch == 1) {
+  if (args.plan.scratch_bytes > 0 && problem.batch == 1 && args.plan.splits == 1) {
     packed = l.packed(1, {out.dtype, p.k, p.n, problem.ldb, tb, nullptr, nullptr});
     if (packed) {
       problem.prepacked_b = true;

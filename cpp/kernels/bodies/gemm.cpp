@@ -106,7 +106,10 @@ GemmPlan split_plan(DType dtype, const GemmProblem& q, int threads, int64_t spli
 // The parts' products, into the front of the scratch.
 template <class T>
 void run_parts(const GemmArgs& args, int64_t begin, int64_t end) {
+  const Product<T> whole(args, 0);
   GemmArgs part = args;
+  part.a = whole.a;
+  part.b = whole.b;
   const GemmProblem& q = args.plan.problem;
   const int64_t splits = args.plan.splits, product_bytes = round_up(splits * q.m * q.n * sizeof(T), 64);
   part.plan.splits = 1;
@@ -207,7 +210,7 @@ void pack_typed(const GemmArgs& args, int64_t begin, int64_t end) {
     pack_dot<T>(args, begin, end);
   } else if (args.plan.packs_b) {
     const GemmProblem& q = args.plan.problem;
-    pack_b_panels<T>({args.plan.dtype, q.k, q.n, q.ldb, q.trans_b, args.b, args.scratch}, begin, end);
+    pack_b_panels<T>({args.plan.dtype, q.k, q.n, q.ldb, q.trans_b, Product<T>(args, 0).b, args.scratch}, begin, end);
   } else {
     pack_a_panels<T>(args, begin, end);
   }

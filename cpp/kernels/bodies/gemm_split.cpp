@@ -11,12 +11,13 @@ void run_split(const GemmArgs& args, int64_t begin, int64_t end) {
   const int64_t m = plan.problem.m, n = plan.problem.n, splits = plan.splits;
   const T* parts = static_cast<const T*>(args.scratch);
   const T* bias = static_cast<const T*>(args.bias);
+  T* const product = Product<T>(args, 0).c;
   const int64_t rows = ceil_div(m, plan.units);
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t first = unit * rows, last = least(m, first + rows);
     if (first >= last) continue;
     for (int64_t i = first; i < last; ++i) {
-      T* c = static_cast<T*>(args.c) + i * plan.problem.ldc;
+      T* c = product + i * plan.problem.ldc;
       for (int64_t j = 0; j < n; j += W) {
         const int cols = static_cast<int>(least(W, n - j));
         V sum[kMostSplits];
