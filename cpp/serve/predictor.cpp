@@ -195,6 +195,9 @@ bool Predictor::try_claim(std::atomic<Context*>& slot, Context*& claimed) {
 }
 
 Predictor::Context& Predictor::claim() {
+  // A look at one context after the other can miss all of them while others come and go; a second look at each is far
+  // cheaper than a new context.
+  constexpr int kLooks = 4;
   for (int tries = 0;; ++tries) {
     const int count = contexts_.count.load(std::memory_order_acquire);
     int at = count > 1 ? static_cast<int>(serve::thread_number() % static_cast<uint32_t>(count)) : 0;
@@ -202,6 +205,7 @@ Predictor::Context& Predictor::claim() {
       Context* claimed;
       if (try_claim(contexts_.at[at], claimed)) return *claimed;
     }
+    if (tries + 1 < kLooks && count > 1) continue;
     if (Context* added = add_context()) return *added;
     serve::back_off(tries);
   }

@@ -1,8 +1,8 @@
 // A model that answers: "predict" of a model file or of a model in memory, from any number of threads.
 //
 // A run claims a context (plans and memory of its own), which takes one atomic instruction where one is free, and a new
-// context is made only where all are at work. After the first run of a batch size in a context nothing is allocated, no
-// lock is taken and the system is not called, except by work large enough to be shared among threads.
+// context is made only where a run finds all at work. After the first run of a batch size in a context nothing is
+// allocated, no lock is taken and the system is not called, except by work large enough to be shared among threads.
 //
 // A model whose predictions update variables (a streaming model) has a state instead: one context, and one run at a
 // time.
