@@ -72,7 +72,7 @@ def layer_norm_rows(a, x, gamma, beta):
 
 def window(a, x):
     index = []
-    for start, stop, step, length in zip(a["start"], a["stop"], a["step"], x.shape):
+    for start, stop, step, length in zip(a["start"], a["stop"], a["step"], x.shape, strict=True):
         index.append(slice(start, stop if stop >= 0 or step > 0 else None, step))
         assert stop >= 0 or stop == -length - 1
     return x[tuple(index)]
@@ -133,7 +133,7 @@ def load(path, signature="predict"):
     chosen = graph["signatures"][signature]
 
     def run(*inputs):
-        rows = [x.shape[0] for x, p in zip(inputs, chosen["inputs"]) if p["shape"][:1] == ["n"]]
+        rows = [x.shape[0] for x, p in zip(inputs, chosen["inputs"], strict=True) if p["shape"][:1] == ["n"]]
         n = rows[0] if rows else 0
         feed, values = iter(inputs), []
         for node in chosen["nodes"]:

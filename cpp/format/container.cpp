@@ -10,16 +10,16 @@
 
 namespace falconet {
 
-static_assert(std::endian::native == std::endian::little, "arrays in files are little-endian and are used where they lie");
+static_assert(std::endian::native == std::endian::little,
+              "arrays in files are little-endian and are used where they lie");
 
 namespace {
 
-constexpr std::string_view kPad = "__pad__/", kCodes[kNumDTypes] = {"BOOL", "U8",  "I8",  "U16", "I16",  "U32", "I32",
+constexpr std::string_view kPad = "__pad__/", kCodes[kNumDTypes] = {"BOOL", "U8",  "I8",  "U16",  "I16", "U32", "I32",
                                                                     "U64",  "I64", "F16", "BF16", "F32", "F64"};
 constexpr std::string_view kChecksum = "crc32:";
 constexpr size_t kDigits = 8;
 constexpr size_t kAlign = 64;
-constexpr size_t kMaxMetadata = size_t{1} << 20;  // bytes of one value
 
 size_t padding(size_t at) { return (kAlign - at % kAlign) % kAlign; }
 
@@ -37,8 +37,8 @@ size_t header_bytes(const std::byte* data, size_t bytes) {
   uint64_t length = 0;
   std::memcpy(&length, data, 8);
   if (length > bytes - 8 || length > Container::kMaxHeader) {
-    fail("[load] not a model file, or cut short: the header claims ", length, " bytes, ", bytes - 8, " follow and at most ",
-         Container::kMaxHeader, " are allowed");
+    fail("[load] not a model file, or cut short: the header claims ", length, " bytes, ", bytes - 8,
+         " follow and at most ", Container::kMaxHeader, " are allowed");
   }
   return static_cast<size_t>(length);
 }
@@ -77,7 +77,7 @@ class HeaderParser {
  private:
   void metadata(Container& to) {
     json_.object([&](const std::string& key) {
-      const std::string value = json_.string(kMaxMetadata);
+      std::string value = json_.string(Container::kMaxHeader);
       if (key == "checksum") {
         const size_t end = json_.position() - 1;
         if (digits_at || value.size() != kChecksum.size() + kDigits || !value.starts_with(kChecksum) ||
@@ -89,8 +89,8 @@ class HeaderParser {
       }
       if (to.meta(key)) json_.refuse("metadata \"", key, "\" comes twice");
       if (to.metadata.size() >= 256) json_.refuse("more than 256 entries of metadata");
-      budget_.charge(key.size() + 3 * value.size() + 2 * Budget::kOverhead);  // the value grew by doubling
-      budget_.push_back(to.metadata, {key, value});
+      budget_.charge(key.size() + value.capacity() + 2 * Budget::kOverhead);
+      budget_.push_back(to.metadata, {key, std::move(value)});
     });
   }
 
@@ -128,14 +128,16 @@ class HeaderParser {
     bool empty = false;
     const auto limit = static_cast<int64_t>(payload_bytes_);
     for (int64_t d : e.spec.shape) {
-      if (d < 0 || (d > 0 && count > limit / d)) json_.refuse("tensor \"", name, "\" has the shape ", e.spec.shape, "; the payload has ", limit, " bytes");
+      if (d < 0 || (d > 0 && count > limit / d))
+        json_.refuse("tensor \"", name, "\" has the shape ", e.spec.shape, "; the payload has ", limit, " bytes");
       empty |= d == 0;
       if (d > 0) count *= d;
     }
-    if (count > limit / size_of(e.spec.dtype) && !empty) json_.refuse("tensor \"", name, "\" of ", e.spec, " is larger than the payload of ", limit, " bytes");
+    if (count > limit / size_of(e.spec.dtype) && !empty)
+      json_.refuse("tensor \"", name, "\" of ", e.spec, " is larger than the payload of ", limit, " bytes");
     if (begin < 0 || end < begin || end > limit || end - begin != e.spec.bytes()) {
-      json_.refuse("tensor \"", name, "\" of ", e.spec, " needs ", e.spec.bytes(), " bytes; its offsets are ", begin, " and ", end,
-                   " in a payload of ", limit, " bytes");
+      json_.refuse("tensor \"", name, "\" of ", e.spec, " needs ", e.spec.bytes(), " bytes; its offsets are ", begin,
+                   " and ", end, " in a payload of ", limit, " bytes");
     }
     e.begin = static_cast<size_t>(begin);
     e.name = name;
@@ -149,10 +151,14 @@ class HeaderParser {
     });
     size_t at = 0;
     for (const TensorEntry& e : entries_) {
-      if (e.begin != at) json_.refuse("tensor \"", e.name, "\" starts at byte ", e.begin, " of the payload; the one before it ends at ", at);
+      if (e.begin != at)
+        json_.refuse("tensor \"", e.name, "\" starts at byte ", e.begin, " of the payload; the one before it ends at ",
+                     at);
       at += static_cast<size_t>(e.spec.bytes());
     }
-    if (at != payload_bytes_) json_.refuse("the tensors have ", at, " bytes, the payload has ", payload_bytes_, "; the file was cut or changed");
+    if (at != payload_bytes_)
+      json_.refuse("the tensors have ", at, " bytes, the payload has ", payload_bytes_,
+                   "; the file was cut or changed");
   }
 
   std::string_view text_;
@@ -165,7 +171,8 @@ class HeaderParser {
 }  // namespace
 
 const TensorEntry* Container::find(std::string_view name) const {
-  const auto at = std::lower_bound(tensors.begin(), tensors.end(), name, [](const TensorEntry& e, std::string_view n) { return e.name < n; });
+  const auto at = std::lower_bound(tensors.begin(), tensors.end(), name,
+                                   [](const TensorEntry& e, std::string_view n) { return e.name < n; });
   return at != tensors.end() && at->name == name ? &*at : nullptr;
 }
 
@@ -188,8 +195,8 @@ Container parse_container(const std::byte* data, size_t bytes, bool verify_check
     char digits[kDigits];
     write_digits(digits, checksum(data, bytes, 8 + parser.digits_at));
     if (text.substr(parser.digits_at, kDigits) != std::string_view(digits, kDigits)) {
-      fail("[load] the checksum is ", std::string_view(digits, kDigits), "; the file says ", text.substr(parser.digits_at, kDigits),
-           ": it was damaged or changed after it was written");
+      fail("[load] the checksum is ", std::string_view(digits, kDigits), "; the file says ",
+           text.substr(parser.digits_at, kDigits), ": it was damaged or changed after it was written");
     }
   }
   return found;
@@ -197,11 +204,14 @@ Container parse_container(const std::byte* data, size_t bytes, bool verify_check
 
 void ContainerWriter::add(std::string name, const Spec& spec, const void* data) {
   if (name == "__metadata__" || name.starts_with(kPad)) fail("[save] the tensor name \"", name, "\" is reserved");
+  if (!names_.insert(name).second) fail("[save] the tensor name \"", name, "\" is used twice");
   if (items_.size() >= Container::kMaxTensors) fail("[save] more than ", Container::kMaxTensors, " tensors");
   items_.push_back({std::move(name), spec, data});
 }
 
-void ContainerWriter::set_meta(std::string key, std::string value) { metadata_.push_back({std::move(key), std::move(value)}); }
+void ContainerWriter::set_meta(std::string key, std::string value) {
+  metadata_.push_back({std::move(key), std::move(value)});
+}
 
 std::string ContainerWriter::header() const {
   std::string text = "{\"__metadata__\":{\"checksum\":\"crc32:00000000\"";
@@ -222,51 +232,55 @@ std::string ContainerWriter::header() const {
     at += bytes;
   };
   for (const Item& item : items_) {
-    entry(item.name, kCodes[static_cast<int>(item.spec.dtype)], item.spec.shape, static_cast<size_t>(item.spec.bytes()));
+    entry(item.name, kCodes[static_cast<int>(item.spec.dtype)], item.spec.shape,
+          static_cast<size_t>(item.spec.bytes()));
     const size_t gap = padding(at);
     if (gap) entry(std::string(kPad) + std::to_string(pads++), "U8", Shape{static_cast<int64_t>(gap)}, gap);
   }
   text += '}';
   text.append(padding(8 + text.size()), ' ');
-  if (text.size() > Container::kMaxHeader) fail("[save] the header has ", text.size(), " bytes; at most ", Container::kMaxHeader, " are allowed");
+  if (text.size() > Container::kMaxHeader)
+    fail("[save] the header has ", text.size(), " bytes; at most ", Container::kMaxHeader, " are allowed");
   return text;
 }
 
-// Hands the file to sink(data, bytes) piece by piece.
+// Hands the payload to sink(data, bytes) piece by piece.
 template <class Sink>
-void ContainerWriter::emit(const Sink& sink) const {
+void ContainerWriter::payload(const Sink& sink) const {
+  static const char zeros[kAlign] = {};
+  size_t at = 0;
+  for (const Item& item : items_) {
+    const auto bytes = static_cast<size_t>(item.spec.bytes());
+    if (bytes) sink(item.data, bytes);
+    at += bytes;
+    if (const size_t gap = padding(at)) {
+      sink(zeros, gap);
+      at += gap;
+    }
+  }
+}
+
+std::string ContainerWriter::head() const {
   std::string head = header();
   const uint64_t length = head.size();
   head.insert(0, reinterpret_cast<const char*>(&length), 8);
-  static const char zeros[kAlign] = {};
   uint32_t sum = crc32(head.data(), head.size());
-  const auto payload = [&](const auto& take) {
-    size_t at = 0;
-    for (const Item& item : items_) {
-      const auto bytes = static_cast<size_t>(item.spec.bytes());
-      if (bytes) take(item.data, bytes);
-      at += bytes;
-      if (const size_t gap = padding(at)) {
-        take(zeros, gap);
-        at += gap;
-      }
-    }
-  };
   payload([&](const void* data, size_t bytes) { sum = crc32(data, bytes, sum); });
   write_digits(head.data() + head.find(kChecksum) + kChecksum.size(), sum);
-  sink(head.data(), head.size());
-  payload(sink);
+  return head;
 }
 
 std::string ContainerWriter::bytes() const {
-  std::string all;
-  emit([&](const void* data, size_t bytes) { all.append(static_cast<const char*>(data), bytes); });
+  std::string all = head();
+  payload([&](const void* data, size_t bytes) { all.append(static_cast<const char*>(data), bytes); });
   return all;
 }
 
 void ContainerWriter::write(const std::string& path) const {
+  const std::string first = head();
   AtomicFile file(path);
-  emit([&](const void* data, size_t bytes) { file.append(data, bytes); });
+  file.append(first.data(), first.size());
+  payload([&](const void* data, size_t bytes) { file.append(data, bytes); });
   file.commit();
 }
 

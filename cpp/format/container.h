@@ -10,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,7 +31,7 @@ struct Container {
   static constexpr size_t kMaxHeader = size_t{16} << 20;
   static constexpr size_t kMaxTensors = 65536;
 
-  std::vector<TensorEntry> tensors;  // by name
+  std::vector<TensorEntry> tensors;                           // by name
   std::vector<std::pair<std::string, std::string>> metadata;  // without "checksum"
   const std::byte* payload = nullptr;
 
@@ -48,9 +49,12 @@ class ContainerWriter {
   void add(std::string name, const Spec& spec, const void* data);
   void set_meta(std::string key, std::string value);
 
+  // What stands before the payload: length, header with its checksum, and blanks. The arrays follow, each filled up
+  // with zeros to a multiple of 64 bytes.
+  std::string head() const;
   std::string bytes() const;
-  // Whole or not at all: a temporary file beside it is flushed to disk and put in its place. ValueError where the system
-  // refuses.
+  // Whole or not at all: a temporary file beside it is flushed to disk and put in its place. ValueError where the
+  // system refuses.
   void write(const std::string& path) const;
 
  private:
@@ -61,13 +65,14 @@ class ContainerWriter {
   };
   std::string header() const;
   template <class Sink>
-  void emit(const Sink& sink) const;
+  void payload(const Sink& sink) const;
   std::vector<Item> items_;
+  std::set<std::string> names_;
   std::vector<std::pair<std::string, std::string>> metadata_;
 };
 
-// Writes the right checksum into the bytes of a file that has the place for one; false where it has none. For tests that
-// change files.
+// Writes the right checksum into the bytes of a file that has the place for one; false where it has none. For tests
+// that change files.
 bool seal(std::byte* data, size_t bytes);
 
 }  // namespace falconet

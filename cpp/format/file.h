@@ -23,8 +23,8 @@ struct FileBytes {
   bool mapped = false;  // false: read into memory of its own
 };
 
-// The file's bytes, mapped read-only where the system can; page-aligned or aligned to 64. FileError where there is no such
-// file, or it is not an ordinary one. A mapped file must be replaced (as AtomicFile does), never changed in place.
+// The file's bytes, mapped read-only where the system can; page-aligned or aligned to 64. FileError where there is no
+// such file, or it is not an ordinary one. A mapped file must be replaced (as AtomicFile does), never changed in place.
 FileBytes map_file(const std::string& path);
 
 // A file under a temporary name beside `path` until commit(), which flushes it to disk and renames it.

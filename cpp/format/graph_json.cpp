@@ -9,9 +9,18 @@ namespace falconet {
 
 namespace {
 
-const OpDef& input_def() { static const OpDef& d = op("input"); return d; }
-const OpDef& constant_def() { static const OpDef& d = op("constant"); return d; }
-const OpDef& variable_def() { static const OpDef& d = op("variable"); return d; }
+const OpDef& input_def() {
+  static const OpDef& d = op("input");
+  return d;
+}
+const OpDef& constant_def() {
+  static const OpDef& d = op("constant");
+  return d;
+}
+const OpDef& variable_def() {
+  static const OpDef& d = op("variable");
+  return d;
+}
 
 // "n", "-n", "12n", "12n+3", "12n-3".
 bool parse_affine(std::string_view text, Affine& to) {
@@ -125,7 +134,8 @@ bool GraphReader::member(const std::string& key) {
           return;
         }
         const int64_t v = json_.integer();
-        if (v < 0 || v >= context_.num_variables) json_.refuse("variable ", v, " is updated; there are ", context_.num_variables);
+        if (v < 0 || v >= context_.num_variables)
+          json_.refuse("variable ", v, " is updated; there are ", context_.num_variables);
         update.variable = static_cast<int>(v);
       });
       if (count != 2) json_.refuse("an update is a variable and a value");
@@ -154,18 +164,25 @@ std::shared_ptr<const BatchGraph> read_graph(JsonReader& json, GraphContext& con
 
 BatchAttr GraphReader::attribute(const AttrDef& def) {
   switch (def.kind) {
-    case AttrKind::boolean: return json_.boolean();
-    case AttrKind::integer: return read_affine(json_);
-    case AttrKind::real: return read_real(json_);
-    case AttrKind::text: return json_.string();
-    case AttrKind::dtype: return dtype_from_name(json_.string());
-    case AttrKind::graph: return read_graph(json_, context_);
+    case AttrKind::boolean:
+      return json_.boolean();
+    case AttrKind::integer:
+      return read_affine(json_);
+    case AttrKind::real:
+      return read_real(json_);
+    case AttrKind::text:
+      return json_.string();
+    case AttrKind::dtype:
+      return dtype_from_name(json_.string());
+    case AttrKind::graph:
+      return read_graph(json_, context_);
     case AttrKind::ints: {
       AffineInts list;
       json_.array([&] { context_.budget.push_back(list, read_affine(json_)); });
       return list;
     }
-    case AttrKind::callback: break;
+    case AttrKind::callback:
+      break;
   }
   json_.refuse("`", def.name, "` is a function, which no file has");
 }
@@ -198,7 +215,8 @@ void GraphReader::node() {
       seen.add(kIn, key);
       json_.array([&] {
         const int64_t v = json_.integer();
-        if (v < 0 || v >= num_values_) json_.refuse(made.op->name, " reads value ", v, "; ", num_values_, " come before it");
+        if (v < 0 || v >= num_values_)
+          json_.refuse(made.op->name, " reads value ", v, "; ", num_values_, " come before it");
         budget.push_back(made.inputs, static_cast<ValueId>(v));
       });
     } else if (key == "attrs" && !is_leaf) {
@@ -229,7 +247,8 @@ void GraphReader::node() {
     } else if (key == "variable" && made.op == &variable_def()) {
       seen.add(kVariable, key);
       const int64_t v = json_.integer();
-      if (v < 0 || v >= context_.num_variables) json_.refuse("variable ", v, " is read; there are ", context_.num_variables);
+      if (v < 0 || v >= context_.num_variables)
+        json_.refuse("variable ", v, " is read; there are ", context_.num_variables);
       made.variable = static_cast<int>(v);
     } else if (key == "tensor" && made.op == &constant_def()) {
       seen.add(kTensor, key);

@@ -1,5 +1,6 @@
 #include "format/json.h"
 
+#include <algorithm>
 #include <charconv>
 #include <locale>
 #include <sstream>
@@ -37,7 +38,10 @@ bool is_utf8(std::string_view text) {
       ++i;
       continue;
     }
-    const int more = lead >= 0xC2 && lead < 0xE0 ? 1 : lead >= 0xE0 && lead < 0xF0 ? 2 : lead >= 0xF0 && lead < 0xF5 ? 3 : 0;
+    const int more = lead >= 0xC2 && lead < 0xE0   ? 1
+                     : lead >= 0xE0 && lead < 0xF0 ? 2
+                     : lead >= 0xF0 && lead < 0xF5 ? 3
+                                                   : 0;
     if (more == 0 || i + more >= text.size()) return false;
     unsigned code = lead & (0x3F >> more);
     for (int k = 1; k <= more; ++k) {
@@ -57,18 +61,25 @@ JsonReader::JsonReader(std::string_view text, const char* what) : text_(text), w
 }
 
 void JsonReader::skip_blanks() {
-  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) ++at_;
+  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t'))
+    ++at_;
 }
 
 JsonReader::Kind JsonReader::kind() {
   skip_blanks();
   const char c = at_ < text_.size() ? text_[at_] : '\0';
   switch (c) {
-    case '{': return Kind::object;
-    case '[': return Kind::array;
-    case '"': return Kind::string;
-    case 't': case 'f': return Kind::boolean;
-    case 'n': return Kind::null;
+    case '{':
+      return Kind::object;
+    case '[':
+      return Kind::array;
+    case '"':
+      return Kind::string;
+    case 't':
+    case 'f':
+      return Kind::boolean;
+    case 'n':
+      return Kind::null;
     default:
       if (c == '-' || is_digit(c)) return Kind::number;
       refuse("a value is needed");
@@ -101,7 +112,10 @@ unsigned JsonReader::hex4() {
   unsigned code = 0;
   for (int i = 0; i < 4; ++i, ++at_) {
     const char c = at_ < text_.size() ? text_[at_] : '\0';
-    const int digit = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    const int digit = is_digit(c)            ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
     if (digit < 0) refuse("\\u needs four hexadecimal digits");
     code = code << 4 | static_cast<unsigned>(digit);
   }
@@ -111,14 +125,30 @@ unsigned JsonReader::hex4() {
 void JsonReader::append_escape(std::string& to) {
   const char c = at_ < text_.size() ? text_[at_++] : '\0';
   switch (c) {
-    case '"': case '\\': case '/': to += c; return;
-    case 'b': to += '\b'; return;
-    case 'f': to += '\f'; return;
-    case 'n': to += '\n'; return;
-    case 'r': to += '\r'; return;
-    case 't': to += '\t'; return;
-    case 'u': break;
-    default: refuse("unknown escape in a string");
+    case '"':
+    case '\\':
+    case '/':
+      to += c;
+      return;
+    case 'b':
+      to += '\b';
+      return;
+    case 'f':
+      to += '\f';
+      return;
+    case 'n':
+      to += '\n';
+      return;
+    case 'r':
+      to += '\r';
+      return;
+    case 't':
+      to += '\t';
+      return;
+    case 'u':
+      break;
+    default:
+      refuse("unknown escape in a string");
   }
   unsigned code = hex4();
   if (code >= 0xD800 && code < 0xDC00 && text_.substr(at_, 2) == "\\u") {
@@ -135,6 +165,8 @@ void JsonReader::append_escape(std::string& to) {
 std::string JsonReader::string(size_t max_bytes) {
   expect('"');
   std::string found;
+  // A long one is reserved whole, up to where it must have ended: growing would hold it more than once.
+  if (max_bytes > kMaxString) found.reserve(std::min(text_.find('"', at_), text_.size()) - at_);
   while (true) {
     if (at_ >= text_.size()) refuse("the text ends inside a string");
     const char c = text_[at_++];

@@ -28,7 +28,8 @@ std::vector<std::shared_ptr<VariableState>> Model::make_states(bool writable) co
     if (v.flat >= 0) {
       states[i]->flat = states[v.flat];
       states[i]->flat_begin = v.flat_begin;
-      states[i]->array = {v.spec, states[v.flat]->array.buffer, static_cast<size_t>(v.flat_begin * size_of(v.spec.dtype))};
+      states[i]->array = {v.spec, states[v.flat]->array.buffer,
+                          static_cast<size_t>(v.flat_begin * size_of(v.spec.dtype))};
     }
     if (v.value.buffer) std::memcpy(states[i]->array.data(), v.value.data(), static_cast<size_t>(v.spec.bytes()));
   }
@@ -55,15 +56,20 @@ const Signature& Model::signature(const std::string& name) const {
 
 // Two instruction sets differ in the rounding of each operation. With u the unit roundoff of the dtype, a sum of K
 // products differs by about sqrt(K) u of its size, 2^6 u for K = 4096; 2^8 such steps one after another, all in one
-// direction, make 2^14 u. A file that is read wrongly is off by the size of the outputs. Half precisions round once at the
-// end of float32 arithmetic, and 2^5 u covers a chain of operations on them.
+// direction, make 2^14 u. A file that is read wrongly is off by the size of the outputs. Half precisions round once at
+// the end of float32 arithmetic, and 2^5 u covers a chain of operations on them.
 double test_tolerance(DType dtype) {
   switch (dtype) {
-    case DType::float64: return 0x1p-39;
-    case DType::float32: return 0x1p-10;
-    case DType::float16: return 0x1p-6;
-    case DType::bfloat16: return 0x1p-3;
-    default: return 0;
+    case DType::float64:
+      return 0x1p-39;
+    case DType::float32:
+      return 0x1p-10;
+    case DType::float16:
+      return 0x1p-6;
+    case DType::bfloat16:
+      return 0x1p-3;
+    default:
+      return 0;
   }
 }
 
@@ -80,9 +86,11 @@ std::string compare_with_test(const TestVector& test, const std::vector<Array>& 
     }
     const double allowed = largest * test_tolerance(want.spec.dtype);
     for (int64_t k = 0; k < size; ++k) {
-      const double w = read_scalar(want.data() + k * step, want.spec.dtype), h = read_scalar(have.data() + k * step, want.spec.dtype);
+      const double w = read_scalar(want.data() + k * step, want.spec.dtype),
+                   h = read_scalar(have.data() + k * step, want.spec.dtype);
       if (w == h || (std::isnan(w) && std::isnan(h)) || std::fabs(w - h) <= allowed) continue;
-      return join_text("element ", k, " of output ", i, " is ", h, " instead of ", w, " (", allowed, " may lie between them)");
+      return join_text("element ", k, " of output ", i, " is ", h, " instead of ", w, " (", allowed,
+                       " may lie between them)");
     }
   }
   return {};

@@ -12,7 +12,8 @@ namespace falconet {
 
 struct ModelVariable {
   std::string name;  // the layer's path: "dense/kernel"; unique in its model
-  std::string role;  // "weight", "optimizer", "metric", "seed", "state", or "flat" for a buffer that others are parts of
+  std::string
+      role;  // "weight", "optimizer", "metric", "seed", "state", or "flat" for a buffer that others are parts of
   Spec spec;
   bool trainable = false;
   int flat = -1;           // the variable of role "flat" that it is a part of
@@ -39,9 +40,10 @@ struct Signature {
   std::shared_ptr<const BatchGraph> graph;  // its inputs and outputs are the ports, in order
   TestVector test;                          // of "predict": rows > 0
 
-  // The graph for n rows, whose outputs are found to be what the ports say; throws as BatchGraph::at does. Use this rather
-  // than graph->at() for what was read from a file.
-  std::unique_ptr<Graph> at(int64_t n, const std::vector<std::shared_ptr<VariableState>>& states, const GraphLimits& limits = {}) const;
+  // The graph for n rows, whose outputs are found to be what the ports say; throws as BatchGraph::at does. Use this
+  // rather than graph->at() for what was read from a file.
+  std::unique_ptr<Graph> at(int64_t n, const std::vector<std::shared_ptr<VariableState>>& states,
+                            const GraphLimits& limits = {}) const;
 };
 
 struct Model {
@@ -51,8 +53,8 @@ struct Model {
   std::string producer;                         // "falconet 0.1.0"
 
   // States for the variables, in their order, for BatchGraph::at. Read-only: they share the memory of `variables` (a
-  // mapped file, which must not be written), and flat ones have no memory. Writable: copies of their own, parts lying in
-  // the flat buffers.
+  // mapped file, which must not be written), and flat ones have no memory. Writable: copies of their own, parts lying
+  // in the flat buffers.
   std::vector<std::shared_ptr<VariableState>> make_states(bool writable) const;
   // ValueError naming the signatures there are.
   const Signature& signature(const std::string& name) const;

@@ -53,15 +53,19 @@ class ModelReader : private ConstantSource {
 
  private:
   void read_metadata() {
-    bool has_format = false, has_version = false;
+    bool has_format = false, has_version = false, has_kind = false;
+    if (const std::string* kind = container_.meta("kind"); kind && *kind != kKind) {
+      fail("[load] the file holds a ", kind->substr(0, 20), " that `save` wrote; `export` writes what is needed here");
+    }
     for (const auto& [key, value] : container_.metadata) {
       if (key == "format") {
         has_format = value == kFormat;
       } else if (key == "version") {
         has_version = true;
-        if (value != kVersion) fail("[load] the file has format version ", value.substr(0, 20), "; this Falconet reads ", kVersion);
+        if (value != kVersion)
+          fail("[load] the file has format version ", value.substr(0, 20), "; this Falconet reads ", kVersion);
       } else if (key == "kind") {
-        if (value != kKind) fail("[load] the file holds a ", value.substr(0, 20), " that `save` wrote; `export` writes what is needed here");
+        has_kind = true;
       } else if (key == "producer") {
         model_.producer = value;
       } else if (key.starts_with(kUserPrefix)) {
@@ -70,7 +74,7 @@ class ModelReader : private ConstantSource {
         fail("[load] unknown metadata \"", key.substr(0, 100), '"');
       }
     }
-    if (!has_format || !has_version || !container_.meta("kind")) {
+    if (!has_format || !has_version || !has_kind) {
       fail("[load] not a Falconet model file: the metadata \"format\", \"version\" and \"kind\" are needed");
     }
   }
@@ -119,7 +123,8 @@ class ModelReader : private ConstantSource {
         int count = 0;
         json.array([&] {
           const int64_t v = json.integer();
-          if (count > 1 || v < 0 || (count == 0 && v > 1 << 20)) json.refuse("\"flat\" must be a variable and a position in it");
+          if (count > 1 || v < 0 || (count == 0 && v > 1 << 20))
+            json.refuse("\"flat\" must be a variable and a position in it");
           if (count++ == 0) {
             made.flat = static_cast<int>(v);
           } else {
@@ -150,7 +155,8 @@ class ModelReader : private ConstantSource {
     for (size_t i = 0; i < all.size(); ++i) {
       if (all[i].flat < 0) continue;
       if (all[i].flat >= static_cast<int>(all.size()) || all[all[i].flat].role != kFlatRole) {
-        json.refuse("variable \"", all[i].name, "\" is said to be part of variable ", all[i].flat, ", which is not a flat one");
+        json.refuse("variable \"", all[i].name, "\" is said to be part of variable ", all[i].flat,
+                    ", which is not a flat one");
       }
       budget_.push_back(parts, static_cast<int>(i));
     }
@@ -162,8 +168,8 @@ class ModelReader : private ConstantSource {
       ModelVariable& flat = all[all[i].flat];
       if (flat.spec.shape.empty()) flat.spec = {all[i].spec.dtype, {0}};
       if (flat.spec.dtype != all[i].spec.dtype || flat.spec.shape[0] != all[i].flat_begin) {
-        json.refuse("variable \"", all[i].name, "\" lies at ", all[i].flat_begin, " of \"", flat.name, "\"; ", name_of(flat.spec.dtype), " at ",
-                    flat.spec.shape[0], " is needed");
+        json.refuse("variable \"", all[i].name, "\" lies at ", all[i].flat_begin, " of \"", flat.name, "\"; ",
+                    name_of(flat.spec.dtype), " at ", flat.spec.shape[0], " is needed");
       }
       flat.spec.shape[0] += all[i].spec.size();
     }
@@ -203,7 +209,8 @@ class ModelReader : private ConstantSource {
       if (key == "rows") {
         seen.add(0, key);
         to.rows = json.integer();
-        if (to.rows < 1 || to.rows > kMaxTestRows) json.refuse("a test of ", to.rows, " rows; 1 to ", kMaxTestRows, " are allowed");
+        if (to.rows < 1 || to.rows > kMaxTestRows)
+          json.refuse("a test of ", to.rows, " rows; 1 to ", kMaxTestRows, " are allowed");
       } else if (key == "inputs" || key == "outputs") {
         seen.add(key == "inputs" ? 1 : 2, key);
         std::vector<Array>& arrays = key == "inputs" ? to.inputs : to.outputs;
@@ -250,14 +257,15 @@ class ModelReader : private ConstantSource {
     size_t at = 0;
     for (const BatchNode& node : s.graph->nodes) {
       if (node.op != &op("input")) continue;
-      if (at == s.inputs.size() || node.leaf->spec.dtype != s.inputs[at].spec.dtype || node.leaf->spec.shape != s.inputs[at].spec.shape) {
+      if (at == s.inputs.size() || node.leaf->spec.dtype != s.inputs[at].spec.dtype ||
+          node.leaf->spec.shape != s.inputs[at].spec.shape) {
         json.refuse("the inputs of signature \"", name, "\" are not those of its graph");
       }
       ++at;
     }
     if (at != s.inputs.size() || s.outputs.size() != s.graph->outputs.size()) {
-      json.refuse("signature \"", name, "\" has ", s.inputs.size(), " inputs and ", s.outputs.size(), " outputs, its graph ", at, " and ",
-                  s.graph->outputs.size());
+      json.refuse("signature \"", name, "\" has ", s.inputs.size(), " inputs and ", s.outputs.size(),
+                  " outputs, its graph ", at, " and ", s.graph->outputs.size());
     }
     if (s.test.rows == 0) return;
     const auto agree = [&](const std::vector<Port>& ports, const std::vector<Array>& arrays) {
@@ -276,7 +284,8 @@ class ModelReader : private ConstantSource {
   Model model_;
 };
 
-Model read(const std::byte* data, size_t bytes, std::shared_ptr<void> owner, const ReadOptions& options, Budget& budget) {
+Model read(const std::byte* data, size_t bytes, std::shared_ptr<void> owner, const ReadOptions& options,
+           Budget& budget) {
   const Container container = parse_container(data, bytes, options.verify_checksum, budget);
   // Only ever read: states that are written are copies (Model::make_states).
   auto buffer = Buffer::borrow(const_cast<std::byte*>(data), bytes, std::move(owner));
@@ -301,7 +310,8 @@ Model read_model(const std::string& path, const ReadOptions& options) {
 Model read_model(const void* data, size_t bytes, std::shared_ptr<void> owner, const ReadOptions& options) {
   Budget budget(bytes);
   const auto* from = static_cast<const std::byte*>(data);
-  if (reinterpret_cast<uintptr_t>(data) % kAlignment == 0 && owner) return read(from, bytes, std::move(owner), options, budget);
+  if (reinterpret_cast<uintptr_t>(data) % kAlignment == 0 && owner)
+    return read(from, bytes, std::move(owner), options, budget);
   budget.charge(bytes);
   std::shared_ptr<Buffer> copy = Buffer::allocate(bytes);
   if (bytes) std::memcpy(copy->data(), data, bytes);

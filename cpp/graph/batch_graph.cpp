@@ -13,8 +13,8 @@ constexpr int64_t kLargest = std::numeric_limits<int64_t>::max(), kSmallest = st
 
 bool multiply(int64_t a, int64_t b, int64_t& product) {
   if (a != 0 && b != 0) {
-    const bool fits = a > 0 ? (b > 0 ? a <= kLargest / b : b >= kSmallest / a)
-                            : (b > 0 ? a >= kSmallest / b : b >= kLargest / a);
+    const bool fits =
+        a > 0 ? (b > 0 ? a <= kLargest / b : b >= kSmallest / a) : (b > 0 ? a >= kSmallest / b : b >= kLargest / a);
     if (!fits) return false;
   }
   product = a * b;
@@ -59,8 +59,9 @@ GraphLimits limits_inside(const BatchNode& node, int64_t n, const GraphLimits& l
   const Affine* steps = which < static_cast<int>(node.attrs.size()) ? std::get_if<Affine>(&node.attrs[which]) : nullptr;
   const int64_t count = steps ? steps->at(n) : -1;
   if (count < 0 || count > limits.loop_steps) {
-    fail("[", node.op->name, "] `", node.op->attrs[which].name, "` is ", count, "; a saved loop needs a bound, and runs at most ",
-         limits.loop_steps, " steps, those of loops around it multiplied");
+    fail("[", node.op->name, "] `", node.op->attrs[which].name, "` is ", count,
+         "; a saved loop needs a bound, and runs at most ", limits.loop_steps,
+         " steps, those of loops around it multiplied");
   }
   GraphLimits inside = limits;
   inside.loop_steps /= std::max<int64_t>(count, 1);
@@ -125,9 +126,8 @@ std::unique_ptr<Graph> BatchGraph::at(int64_t n, const std::vector<std::shared_p
       map.push_back(graph->add_input(spec));
     } else if (node.op == constant) {
       const BatchLeaf& leaf = *node.leaf;
-      map.push_back(leaf.array.buffer
-                        ? graph->add_constant(leaf.array)
-                        : graph->add_scalar(leaf.spec.dtype, static_cast<double>(leaf.scalar.at(n))));
+      map.push_back(leaf.array.buffer ? graph->add_constant(leaf.array)
+                                      : graph->add_scalar(leaf.spec.dtype, static_cast<double>(leaf.scalar.at(n))));
     } else if (node.op == variable) {
       map.push_back(graph->read(variable_of(node.variable)));
     } else {

@@ -35,8 +35,8 @@ using BatchAttr = std::variant<std::monostate, bool, Affine, double, std::string
 
 // What only inputs and constants have.
 struct BatchLeaf {
-  BatchSpec spec;   // of an input; of a constant without `array`, which has shape () and is `scalar`
-  Array array;      // of a constant that is the same at every batch size
+  BatchSpec spec;  // of an input; of a constant without `array`, which has shape () and is `scalar`
+  Array array;     // of a constant that is the same at every batch size
   Affine scalar;
 };
 
@@ -45,7 +45,7 @@ struct BatchNode {
   std::vector<BatchAttr> attrs;
   std::vector<ValueId> inputs;  // values count up over the nodes, `num_outputs` a node
   int num_outputs = 1;
-  int variable = -1;            // of a `variable`: which
+  int variable = -1;  // of a `variable`: which
   std::shared_ptr<const BatchLeaf> leaf;
 };
 
@@ -63,7 +63,8 @@ class BatchGraph {
   // first; markers of gradients given by functions (with_gradient) fall away, as gradients have been recorded by then.
   // Variables are appended to `variables` where they are not in it yet.
   // ValueError where the recordings differ in more than affine integers; it names op and attribute.
-  static std::shared_ptr<const BatchGraph> fit(const std::vector<const Graph*>& graphs, const std::vector<int64_t>& rows,
+  static std::shared_ptr<const BatchGraph> fit(const std::vector<const Graph*>& graphs,
+                                               const std::vector<int64_t>& rows,
                                                std::vector<std::shared_ptr<VariableState>>& variables);
 
   // The graph for n >= 0 rows: every shape rule runs again. variables[i] stands for variable i. ValueError or TypeError

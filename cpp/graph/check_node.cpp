@@ -8,14 +8,22 @@ namespace {
 
 bool has_kind(const Attr& attr, AttrKind kind) {
   switch (kind) {
-    case AttrKind::boolean: return std::holds_alternative<bool>(attr);
-    case AttrKind::integer: return std::holds_alternative<int64_t>(attr);
-    case AttrKind::real: return std::holds_alternative<double>(attr);
-    case AttrKind::text: return std::holds_alternative<std::string>(attr);
-    case AttrKind::ints: return std::holds_alternative<Ints>(attr);
-    case AttrKind::dtype: return std::holds_alternative<DType>(attr);
-    case AttrKind::graph: return std::holds_alternative<std::shared_ptr<const Graph>>(attr);
-    case AttrKind::callback: return std::holds_alternative<std::shared_ptr<const Callback>>(attr);
+    case AttrKind::boolean:
+      return std::holds_alternative<bool>(attr);
+    case AttrKind::integer:
+      return std::holds_alternative<int64_t>(attr);
+    case AttrKind::real:
+      return std::holds_alternative<double>(attr);
+    case AttrKind::text:
+      return std::holds_alternative<std::string>(attr);
+    case AttrKind::ints:
+      return std::holds_alternative<Ints>(attr);
+    case AttrKind::dtype:
+      return std::holds_alternative<DType>(attr);
+    case AttrKind::graph:
+      return std::holds_alternative<std::shared_ptr<const Graph>>(attr);
+    case AttrKind::callback:
+      return std::holds_alternative<std::shared_ptr<const Callback>>(attr);
   }
   return false;
 }
@@ -49,8 +57,8 @@ void check_size(const Spec& spec, const char* what, int64_t limit) {
     }
   }
   if (!fits) {
-    fail("[", what, "] a value of ", name_of(spec.dtype), " and shape ", spec.shape, empty ? " (were it not empty)" : "",
-         " has more than the ", limit, " bytes that are allowed");
+    fail("[", what, "] a value of ", name_of(spec.dtype), " and shape ", spec.shape,
+         empty ? " (were it not empty)" : "", " has more than the ", limit, " bytes that are allowed");
   }
 }
 

@@ -1,4 +1,5 @@
-// Checks on nodes that did not come out of an Emitter but out of a file: what recording guarantees has to be seen there.
+// Checks on nodes that did not come out of an Emitter but out of a file: what recording guarantees has to be seen
+// there.
 #pragma once
 
 #include "graph/graph.h"

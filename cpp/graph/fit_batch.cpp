@@ -37,9 +37,10 @@ class Fitter {
   std::shared_ptr<const BatchGraph> run() {
     const Graph& first = *graphs_[0];
     for (const auto& g : graphs_) {
-      if (g->nodes().size() != first.nodes().size() || g->outputs != first.outputs || g->updates.size() != first.updates.size()) {
-        fail("[batch] the function records other ops at another batch size: ", first.nodes().size(), " nodes for ", rows_[0],
-             " rows, ", g->nodes().size(), " for ", rows_[&g - graphs_.data()]);
+      if (g->nodes().size() != first.nodes().size() || g->outputs != first.outputs ||
+          g->updates.size() != first.updates.size()) {
+        fail("[batch] the function records other ops at another batch size: ", first.nodes().size(), " nodes for ",
+             rows_[0], " rows, ", g->nodes().size(), " for ", rows_[&g - graphs_.data()]);
       }
     }
     map_.assign(first.num_values(), kNoValue);
@@ -66,9 +67,10 @@ class Fitter {
     const Node& n = node(0, i);
     for (int g = 1; g < 3; ++g) {
       const Node& other = node(g, i);
-      if (other.op != n.op || other.inputs != n.inputs || other.num_outputs != n.num_outputs || other.variable != n.variable) {
-        fail("[batch] operation ", i, " is ", n.op->name, " for ", rows_[0], " rows and ", other.op->name, " for ", rows_[g],
-             ", or reads other values");
+      if (other.op != n.op || other.inputs != n.inputs || other.num_outputs != n.num_outputs ||
+          other.variable != n.variable) {
+        fail("[batch] operation ", i, " is ", n.op->name, " for ", rows_[0], " rows and ", other.op->name, " for ",
+             rows_[g], ", or reads other values");
       }
     }
     if (n.op == marker) {
@@ -104,8 +106,9 @@ class Fitter {
   Affine affine(const Sample& s, const char* op_name, const char* what) const {
     Affine line;
     if (!fits(s, line)) {
-      fail("[batch] `", what, "` of ", op_name, " is ", s.value[0], ", ", s.value[1], " and ", s.value[2], " for ", rows_[0], ", ",
-           rows_[1], " and ", rows_[2], " rows; it must be a fixed number plus a fixed number for each row");
+      fail("[batch] `", what, "` of ", op_name, " is ", s.value[0], ", ", s.value[1], " and ", s.value[2], " for ",
+           rows_[0], ", ", rows_[1], " and ", rows_[2],
+           " rows; it must be a fixed number plus a fixed number for each row");
     }
     return line;
   }
@@ -147,7 +150,8 @@ class Fitter {
     if (equal) {
       made->array = first;
     } else if (!numbers || !fits(s, made->scalar)) {
-      fail("[batch] a constant of ", first.spec, " differs between batch sizes; only a single integer may, by a fixed number "
+      fail("[batch] a constant of ", first.spec,
+           " differs between batch sizes; only a single integer may, by a fixed number "
            "for each row. Use ops rather than NumPy for what depends on the batch size");
     }
     return made;
@@ -173,7 +177,9 @@ class Fitter {
     }
     if (const auto* body = std::get_if<std::shared_ptr<const Graph>>(at[0])) {
       return Fitter({body->get(), std::get<std::shared_ptr<const Graph>>(*at[1]).get(),
-                     std::get<std::shared_ptr<const Graph>>(*at[2]).get()}, rows_, variables_).run();
+                     std::get<std::shared_ptr<const Graph>>(*at[2]).get()},
+                    rows_, variables_)
+          .run();
     }
     if (*at[1] != *at[0] || *at[2] != *at[0]) differs(at, op_name, name);
     if (const bool* v = std::get_if<bool>(at[0])) return *v;
@@ -187,8 +193,8 @@ class Fitter {
   }
 
   [[noreturn]] void differs(const Attr* const* at, const char* op_name, const char* name) const {
-    fail("[batch] `", name, "` of ", op_name, " is ", attr_text(*at[0]), ", ", attr_text(*at[1]), " and ", attr_text(*at[2]), " for ",
-         rows_[0], ", ", rows_[1], " and ", rows_[2], " rows");
+    fail("[batch] `", name, "` of ", op_name, " is ", attr_text(*at[0]), ", ", attr_text(*at[1]), " and ",
+         attr_text(*at[2]), " for ", rows_[0], ", ", rows_[1], " and ", rows_[2], " rows");
   }
 
   // What only markers of gradients read. Inputs stay, read or not.
@@ -232,8 +238,8 @@ class Fitter {
 
 }  // namespace
 
-std::shared_ptr<const BatchGraph> BatchGraph::fit(const std::vector<const Graph*>& graphs, const std::vector<int64_t>& rows,
-                                                  Variables& variables) {
+std::shared_ptr<const BatchGraph> BatchGraph::fit(const std::vector<const Graph*>& graphs,
+                                                  const std::vector<int64_t>& rows, Variables& variables) {
   if (graphs.size() != 3 || rows.size() != 3 || rows[0] < 0 || rows[0] >= rows[1] || rows[1] >= rows[2]) {
     fail("[batch] needs recordings at 3 increasing batch sizes, got ", graphs.size(), " at ", rows.size(), " sizes");
   }

@@ -523,11 +523,14 @@ def call_run(call: Any, inputs: Sequence[np.ndarray], outs: Any = None) -> Any: 
 def check_model(path: str) -> str:
     """Runs a model file's own test: an empty text where it holds, else what differs."""
 
+def container_head(arrays: list[Any], metadata: Mapping[str, str]) -> bytes:
+    """What stands before the payload of a file of arrays, given as (name, dtype, shape, bytes); see format/container.h."""
+
 def describe_model(path: str) -> dict[Any, Any]:
     """What a model file holds. Raises ValueError where it is not well-formed."""
 
 def encode_model(path: Any, variables: list[Any], signatures: dict[Any, Any], metadata: Mapping[str, str]) -> Any:
-    """Writes a model file, or returns its bytes where `path` is None. Variables are (Variable, name, role, trainable); a signature has graphs at three batch sizes `rows`, names of inputs and outputs, and optionally `test` inputs of `test_rows` rows."""
+    """Writes a model file, or returns its bytes where `path` is None; saving/export.py says what goes in."""
 
 def flatten_into(target: VariableBase, variables: Sequence[Any]) -> None: ...
 def gradients(ys: list[Any], xs: list[Any], dys: Any = None) -> list[Any]: ...
@@ -540,6 +543,9 @@ def list_graph(file: bytes, signature: str, rows: int) -> dict[Any, Any]:
 
 def num_threads() -> int:
     """Threads a plan may use."""
+
+def parse_arrays(data: Any) -> tuple[Any, ...]:
+    """([(name, dtype, shape, first byte)], metadata) of a file of arrays; ValueError where it is not well-formed."""
 
 def permutation(n: int, seed: int) -> np.ndarray:
     """The numbers below n in an order that the seed decides."""

@@ -1,12 +1,13 @@
-// What a hostile model file can do: any bytes are read, laid out for a few batch sizes and run. A ValueError or TypeError is
-// the answer to a bad file; anything else (a crash, a sanitizer's report, another exception, memory beyond the promise) is
-// a finding. The checksum is made right first, so that what lies behind it is reached.
+// What a hostile model file can do: any bytes are read, laid out for a few batch sizes and run. A ValueError or
+// TypeError is the answer to a bad file; anything else (a crash, a sanitizer's report, another exception, memory beyond
+// the promise) is a finding. The checksum is made right first, so that what lies behind it is reached.
 //
-// Built with clang and -fsanitize=fuzzer it is a libFuzzer target, which AFL++ takes too. Built without (FALCONET_FUZZ_MAIN)
-// it is a program of its own:
+// Built with clang and -fsanitize=fuzzer it is a libFuzzer target, which AFL++ takes too. Built without
+// (FALCONET_FUZZ_MAIN) it is a program of its own:
 //   model_file_fuzz FILE...                       runs each file as it is
 //   model_file_fuzz --truncate FILE               every length of it
-//   model_file_fuzz --mutate FILE [COUNT [SEED]]  every byte of text in it, header and graph, changed in COUNT random ways
+//   model_file_fuzz --mutate FILE [COUNT [SEED]]  every byte of text in it, header and graph, changed in COUNT random
+//   ways
 //                                                 (0: in all 255)
 #include <cstdint>
 #include <cstdio>
@@ -30,7 +31,8 @@ size_t live_bytes = 0, peak_bytes = 0;
 }  // namespace
 
 #ifdef FALCONET_FUZZ_MAIN
-// Counted, so that the promise on memory is checked. The size stands before the block. libFuzzer has a limit of its own.
+// Counted, so that the promise on memory is checked. The size stands before the block. libFuzzer has a limit of its
+// own.
 void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
   auto* p = static_cast<char*>(std::malloc(bytes + 16));
   if (!p) return nullptr;
@@ -74,7 +76,8 @@ void run_signature(const Model& model, const Signature& s, int64_t rows) {
     // Numbers of every kind, out of range as indices too.
     auto* bytes = reinterpret_cast<uint8_t*>(inputs.back().data());
     const bool is_bool = p.spec.dtype == DType::boolean;
-    for (int64_t i = 0; i < inputs.back().spec.bytes(); ++i) bytes[i] = static_cast<uint8_t>(is_bool ? i & 1 : i * 37 + 11);
+    for (int64_t i = 0; i < inputs.back().spec.bytes(); ++i)
+      bytes[i] = static_cast<uint8_t>(is_bool ? i & 1 : i * 37 + 11);
     in.push_back(inputs.back().data());
   }
   for (const Port& p : s.outputs) {  // as who serves it does, by what the file says

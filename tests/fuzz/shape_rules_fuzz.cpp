@@ -1,5 +1,5 @@
-// Every op of the table with operands and attributes that nobody would record: a shape rule either refuses them, or what it
-// let through runs. Files reach exactly this far.
+// Every op of the table with operands and attributes that nobody would record: a shape rule either refuses them, or
+// what it let through runs. Files reach exactly this far.
 //
 //   shape_rules_fuzz [COUNT [SEED]]   COUNT tries of each op
 #include <cmath>
@@ -60,8 +60,27 @@ class Tries {
   size_t below(size_t n) { return static_cast<size_t>((next() >> 20) % n); }
 
   int64_t integer() {
-    static constexpr int64_t kPool[] = {0, 1, -1, 2, -2, 3, 4, 5, 7, -3, 8, -8, 100, 1 << 20, INT32_MAX, INT32_MIN,
-                                        int64_t{1} << 40, -(int64_t{1} << 40), INT64_MAX, INT64_MIN, INT64_MAX - 1};
+    static constexpr int64_t kPool[] = {0,
+                                        1,
+                                        -1,
+                                        2,
+                                        -2,
+                                        3,
+                                        4,
+                                        5,
+                                        7,
+                                        -3,
+                                        8,
+                                        -8,
+                                        100,
+                                        1 << 20,
+                                        INT32_MAX,
+                                        INT32_MIN,
+                                        int64_t{1} << 40,
+                                        -(int64_t{1} << 40),
+                                        INT64_MAX,
+                                        INT64_MIN,
+                                        INT64_MAX - 1};
     // Mostly small: what is large is refused before it gets anywhere.
     return kPool[below(below(3) == 0 ? std::size(kPool) : 8)];
   }
@@ -71,10 +90,12 @@ class Tries {
     BatchNode node;
     node.op = &def;
     BatchLeaf leaf;
-    static constexpr DType kCommon[] = {DType::float32, DType::int32, DType::boolean, DType::float64, DType::uint32, DType::int64};
+    static constexpr DType kCommon[] = {DType::float32, DType::int32,  DType::boolean,
+                                        DType::float64, DType::uint32, DType::int64};
     leaf.spec.dtype = below(4) == 0 ? static_cast<DType>(below(kNumDTypes)) : kCommon[below(std::size(kCommon))];
     const size_t rank = below(6) == 0 ? below(9) : below(4);
-    for (size_t d = 0; d < rank; ++d) leaf.spec.shape.push_back({static_cast<int64_t>(below(8) == 0 ? 0 : 1 + below(4)), 0});
+    for (size_t d = 0; d < rank; ++d)
+      leaf.spec.shape.push_back({static_cast<int64_t>(below(8) == 0 ? 0 : 1 + below(4)), 0});
     node.leaf = std::make_shared<BatchLeaf>(leaf);
     return node;
   }
@@ -82,14 +103,22 @@ class Tries {
   BatchAttr attr(const AttrDef& def, const std::vector<BatchNode>& inputs) {
     if (!def.required && below(8) == 0) return {};
     switch (def.kind) {
-      case AttrKind::boolean: return below(2) == 1;
-      case AttrKind::integer: return Affine{integer(), 0};
-      case AttrKind::real: return std::vector<double>{0, 1, -1, 1e-3, 1e300, HUGE_VAL, NAN}[below(7)];
-      case AttrKind::text: return std::vector<std::string>{"add", "set", "mul", "min", "max", "left", "x", ""}[below(8)];
-      case AttrKind::dtype: return static_cast<DType>(below(kNumDTypes));
-      case AttrKind::graph: return body(inputs);
-      case AttrKind::callback: return {};
-      case AttrKind::ints: break;
+      case AttrKind::boolean:
+        return below(2) == 1;
+      case AttrKind::integer:
+        return Affine{integer(), 0};
+      case AttrKind::real:
+        return std::vector<double>{0, 1, -1, 1e-3, 1e300, HUGE_VAL, NAN}[below(7)];
+      case AttrKind::text:
+        return std::vector<std::string>{"add", "set", "mul", "min", "max", "left", "x", ""}[below(8)];
+      case AttrKind::dtype:
+        return static_cast<DType>(below(kNumDTypes));
+      case AttrKind::graph:
+        return body(inputs);
+      case AttrKind::callback:
+        return {};
+      case AttrKind::ints:
+        break;
     }
     AffineInts list;
     const size_t like = inputs.empty() ? below(4) : inputs[0].leaf->spec.shape.size();
@@ -98,8 +127,9 @@ class Tries {
     const size_t kind = below(4);
     for (size_t i = 0; i < size; ++i) {
       const bool own = !inputs.empty() && i < inputs[0].leaf->spec.shape.size();
-      list.push_back(kind == 0 ? Affine{static_cast<int64_t>(size - 1 - i), 0}
-                     : kind == 1 && own ? inputs[0].leaf->spec.shape[i] : Affine{integer(), 0});
+      list.push_back(kind == 0          ? Affine{static_cast<int64_t>(size - 1 - i), 0}
+                     : kind == 1 && own ? inputs[0].leaf->spec.shape[i]
+                                        : Affine{integer(), 0});
     }
     return list;
   }
@@ -132,7 +162,8 @@ class Tries {
       memory.push_back(Array::allocate(made->spec(v)));
       auto* bytes = reinterpret_cast<uint8_t*>(memory.back().data());
       const bool truth = made->spec(v).dtype == DType::boolean;
-      for (int64_t i = 0; i < made->spec(v).bytes(); ++i) bytes[i] = static_cast<uint8_t>(truth ? next() & 1 : next() >> 30);
+      for (int64_t i = 0; i < made->spec(v).bytes(); ++i)
+        bytes[i] = static_cast<uint8_t>(truth ? next() & 1 : next() >> 30);
       in.push_back(memory.back().data());
     }
     for (ValueId v : made->outputs) {

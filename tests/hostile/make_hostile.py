@@ -60,7 +60,13 @@ class File:
     def __init__(self, graph=None, arrays=None):
         self.arrays = arrays_of() if arrays is None else arrays
         self.graph = json.dumps(good_graph() if graph is None else graph)
-        self.metadata = {"checksum": "crc32:00000000", "format": "falconet", "version": "1", "kind": "graph", "producer": "hostile"}
+        self.metadata = {
+            "checksum": "crc32:00000000",
+            "format": "falconet",
+            "version": "1",
+            "kind": "graph",
+            "producer": "hostile",
+        }
         self.header = self.text = self.length = None
 
     def lay_out(self):
@@ -70,11 +76,19 @@ class File:
         header, payload, pads = {"__metadata__": dict(self.metadata)}, b"", 0
         for name, array in arrays.items():
             raw = array.tobytes()
-            header[name] = {"dtype": CODES[array.dtype.name], "shape": list(array.shape), "data_offsets": [len(payload), len(payload) + len(raw)]}
+            header[name] = {
+                "dtype": CODES[array.dtype.name],
+                "shape": list(array.shape),
+                "data_offsets": [len(payload), len(payload) + len(raw)],
+            }
             payload += raw
             gap = -len(payload) % 64
             if gap:
-                header[f"__pad__/{pads}"] = {"dtype": "U8", "shape": [gap], "data_offsets": [len(payload), len(payload) + gap]}
+                header[f"__pad__/{pads}"] = {
+                    "dtype": "U8",
+                    "shape": [gap],
+                    "data_offsets": [len(payload), len(payload) + gap],
+                }
                 payload, pads = payload + bytes(gap), pads + 1
         return header, payload
 
@@ -155,8 +169,10 @@ def nested_scan(depth, length):
 
 
 def loop(**changes):
+    zero = {"op": "constant", "dtype": "float32", "value": 0}
+    largest = node("reduce_max", [0], axis=[0, 1], keepdims=False)
     attrs = {
-        "cond_graph": body([x_input(), node("reduce_max", [0], axis=[0, 1], keepdims=False), {"op": "constant", "dtype": "float32", "value": 0}, node("less", [2, 1])], [3]),
+        "cond_graph": body([x_input(), largest, zero, node("less", [2, 1])], [3]),
         "body_graph": body([x_input(), node("negative", [0])], [1]),
         "num_values": 1, "num_cond": 0, "maximum_iterations": 4, **changes,
     }  # fmt: skip
@@ -177,12 +193,19 @@ def many_tensors(count):
 def cases():
     """name -> (file, words of the error, class)."""
     deep = "[" * 5000
-    flat = [{"name": "f", "role": "flat"}, {"name": "w", "role": "weight", "flat": [0, 1 << 60]}, {"name": "b", "role": "weight", "flat": [0, 4]}]
+    flat = [
+        {"name": "f", "role": "flat"},
+        {"name": "w", "role": "weight", "flat": [0, 1 << 60]},
+        {"name": "b", "role": "weight", "flat": [0, 4]},
+    ]
     gemm = node("gemm", [0, 1], transpose_a=False, transpose_b=False)
     return {
         # code, names and switches
         "code_op": (with_nodes([x_input(), node("lambda", [0], code="4wEAAAAA")]), "there is no op"),
-        "code_callback": (with_nodes([x_input(), node("with_gradient", [0], rule="os.system", num_outputs=1)]), "needs a function"),
+        "code_callback": (
+            with_nodes([x_input(), node("with_gradient", [0], rule="os.system", num_outputs=1)]),
+            "needs a function",
+        ),
         "module_lookup": (with_nodes([x_input(), node("falconet.layers.Lambda", [0])]), "there is no op"),
         "composite_op": (with_nodes([x_input(), node("mean", [0], axis=[0])]), "does not stand in files"),
         "safe_mode_switch": (with_metadata(safe_mode="false"), "unknown metadata"),
@@ -216,8 +239,14 @@ def cases():
         "declared_length_beyond_file": (claimed_length(1 << 40), "the header claims"),
         "declared_length_all_ones": (claimed_length((1 << 64) - 1), "the header claims"),
         "header_too_large": (claimed_length((16 << 20) + 1), "the header claims"),
-        "declared_tensor_beyond_file": (File().bytes(with_entry("w", shape=[1 << 30], data_offsets=[0, 1 << 32])), "has the shape"),
-        "offset_beyond_file": (File().bytes(with_entry("w", data_offsets=[1 << 20, (1 << 20) + 16])), "its offsets are"),
+        "declared_tensor_beyond_file": (
+            File().bytes(with_entry("w", shape=[1 << 30], data_offsets=[0, 1 << 32])),
+            "has the shape",
+        ),
+        "offset_beyond_file": (
+            File().bytes(with_entry("w", data_offsets=[1 << 20, (1 << 20) + 16])),
+            "its offsets are",
+        ),
         "offset_wraps": (File().bytes(with_entry("w", data_offsets=[(1 << 63) - 8, (1 << 63) - 1])), "its offsets are"),
         "offsets_reversed": (File().bytes(with_entry("w", data_offsets=[16, 0])), "its offsets are"),
         "offsets_three": (File().bytes(with_entry("w", data_offsets=[0, 16, 16])), "more than two offsets"),
@@ -228,23 +257,66 @@ def cases():
         "element_type_unknown": (File().bytes(with_entry("w", dtype="F8_E4M3")), "unknown dtype"),
         "element_type_of_graph": (File().bytes(with_entry("falconet/graph", dtype="I8")), "it must be uint8"),
         "element_type_of_role": (with_nodes([x_input(dtype="int32"), variable(0), gemm]), "needs two operands|float32"),
-        "bool_of_seven": (File(graph_of([x_input(), {"op": "constant", "tensor": "c"}]), {**arrays_of(), "c": np.full(2, 7, "uint8").view("bool")}).bytes(), "besides 0 and 1"),
+        "bool_of_seven": (
+            File(
+                graph_of([x_input(), {"op": "constant", "tensor": "c"}]),
+                {**arrays_of(), "c": np.full(2, 7, "uint8").view("bool")},
+            ).bytes(),
+            "besides 0 and 1",
+        ),
         # shapes that the file claims
-        "output_shape_claimed": (with_graph(outputs=[{"name": "y", "dtype": "float32", "shape": ["n", 1000000]}]), "is said to be"),
-        "output_dtype_claimed": (with_graph(outputs=[{"name": "y", "dtype": "float64", "shape": ["n", 2]}]), "is said to be"),
-        "input_shape_claimed": (with_graph(inputs=[{"name": "x", "dtype": "float32", "shape": ["n", 3]}]), "are not those of its graph"),
+        "output_shape_claimed": (
+            with_graph(outputs=[{"name": "y", "dtype": "float32", "shape": ["n", 1000000]}]),
+            "is said to be",
+        ),
+        "output_dtype_claimed": (
+            with_graph(outputs=[{"name": "y", "dtype": "float64", "shape": ["n", 2]}]),
+            "is said to be",
+        ),
+        "input_shape_claimed": (
+            with_graph(inputs=[{"name": "x", "dtype": "float32", "shape": ["n", 3]}]),
+            "are not those of its graph",
+        ),
         "reshape_rank": (with_nodes([x_input(), node("reshape", [0], shape=[*[1] * 22, "2n"])]), "axes"),
-        "reshape_wraps": (with_nodes([x_input(), node("reshape", [0], shape=[1 << 32, 1 << 32, "2n"])]), "cannot take the shape"),
-        "broadcast_bomb": (with_nodes([x_input(), node("broadcast_to", [0], shape=[1 << 20, 1 << 20, "n", 2])]), "has more than the"),
-        "pad_bomb": (with_nodes([x_input(), node("pad_constant", [0], low=[1 << 40, 0], high=[0, 0], value=0)]), "has more than the"),
-        "pad_wraps": (with_nodes([x_input(), node("pad_constant", [0], low=[(1 << 63) - 1, 0], high=[(1 << 63) - 1, 0], value=0)]), "more than 2\\^46"),
+        "reshape_wraps": (
+            with_nodes([x_input(), node("reshape", [0], shape=[1 << 32, 1 << 32, "2n"])]),
+            "cannot take the shape",
+        ),
+        "broadcast_bomb": (
+            with_nodes([x_input(), node("broadcast_to", [0], shape=[1 << 20, 1 << 20, "n", 2])]),
+            "has more than the",
+        ),
+        "pad_bomb": (
+            with_nodes([x_input(), node("pad_constant", [0], low=[1 << 40, 0], high=[0, 0], value=0)]),
+            "has more than the",
+        ),
+        "pad_wraps": (
+            with_nodes(
+                [x_input(), node("pad_constant", [0], low=[(1 << 63) - 1, 0], high=[(1 << 63) - 1, 0], value=0)]
+            ),
+            "more than 2\\^46",
+        ),
         "rows_wrap": (with_nodes([x_input([f"{1 << 62}n", 2])]), "64 bits|has more than the"),
-        "slice_grad_outside": (with_nodes([x_input(), node("slice_grad", [0], shape=[1, 1], start=[1 << 40, 0], stop=[1 << 41, 2], step=[1, 1])]), "dy has shape"),
-        "slice_step_smallest": (with_nodes([x_input(), node("slice", [0], start=[0, 0], stop=[-(1 << 63), 1], step=[-(1 << 63), 1])]), "is said to be"),
-        "gather_bomb": (with_nodes([x_input(dtype="int32"), node("one_hot_rows", [0], num_classes=1 << 50, dtype="float32")]), "has more than the"),
+        "slice_grad_outside": (
+            with_nodes(
+                [x_input(), node("slice_grad", [0], shape=[1, 1], start=[1 << 40, 0], stop=[1 << 41, 2], step=[1, 1])]
+            ),
+            "dy has shape",
+        ),
+        "slice_step_smallest": (
+            with_nodes([x_input(), node("slice", [0], start=[0, 0], stop=[-(1 << 63), 1], step=[-(1 << 63), 1])]),
+            "is said to be",
+        ),
+        "gather_bomb": (
+            with_nodes([x_input(dtype="int32"), node("one_hot_rows", [0], num_classes=1 << 50, dtype="float32")]),
+            "has more than the",
+        ),
         "dtypes_differ": (with_nodes([x_input(dtype="float64"), variable(0), node("add", [0, 1])]), "operands must be"),
         "pointwise_on_bool": (with_nodes([x_input(dtype="bool"), node("sqrt", [0])]), "operands must be"),
-        "reduction_of_small_integers": (with_nodes([x_input(dtype="int8"), node("reduce_sum", [0], axis=[0], keepdims=False)]), "must be float32"),
+        "reduction_of_small_integers": (
+            with_nodes([x_input(dtype="int8"), node("reduce_sum", [0], axis=[0], keepdims=False)]),
+            "must be float32",
+        ),
         # references
         "value_of_later": (with_nodes([x_input(), node("negative", [1])]), "reads value 1"),
         "value_negative": (with_nodes([x_input(), node("negative", [-1])]), "reads value -1"),
@@ -259,40 +331,102 @@ def cases():
         "attribute_of_other_kind": (with_nodes([x_input(), node("gather", [0, 0], axis="float32")]), "is no number"),
         "attribute_missing": (with_nodes([x_input(), node("gemm", [0, 0])]), "which is not what it takes"),
         "flat_outside": (File({**good_graph(), "variables": flat}).bytes(), "lies at"),
-        "flat_of_no_flat": (File({**good_graph(), "variables": [{"name": "w", "role": "weight", "flat": [1, 0]}, {"name": "b", "role": "weight"}]}).bytes(), "not a flat one"),
-        "tensor_used_twice": (File({**good_graph(), "variables": [{"name": "w", "role": "weight"}] * 2}).bytes(), "used twice"),
+        "flat_of_no_flat": (
+            File(
+                {
+                    **good_graph(),
+                    "variables": [{"name": "w", "role": "weight", "flat": [1, 0]}, {"name": "b", "role": "weight"}],
+                }
+            ).bytes(),
+            "not a flat one",
+        ),
+        "tensor_used_twice": (
+            File({**good_graph(), "variables": [{"name": "w", "role": "weight"}] * 2}).bytes(),
+            "used twice",
+        ),
         "tensor_unused": (File(arrays={**arrays_of(), "extra": np.zeros(4, "float32")}).bytes(), "belongs to nothing"),
         # loops
         "loop_without_end": (with_nodes(loop(maximum_iterations=-1)), "needs a bound"),
         "loop_of_2_62": (with_nodes(loop(maximum_iterations=1 << 62)), "needs a bound"),
         "loop_counts_operands_wrong": (with_nodes(loop(num_values=1000)), "`num_values` is 1000"),
         "loop_counts_negative": (with_nodes(loop(num_cond=-1)), "`num_cond` is -1"),
-        "loop_body_of_other_shape": (with_nodes(loop(body_graph=body([x_input((9, 9)), node("negative", [0])], [1]))), "into|recorded for"),
+        "loop_body_of_other_shape": (
+            with_nodes(loop(body_graph=body([x_input((9, 9)), node("negative", [0])], [1]))),
+            "into|recorded for",
+        ),
         "nested_loops": (with_nodes([x_input(), *nested_scan(5, 4096)["nodes"][1:]]), "needs a bound"),
-        "scan_of_other_rows": (with_nodes([x_input(), node("scan", [0], body_graph=body([x_input((2,))], [0]), num_carries=0, num_xs=1, length=1 << 30, reverse=False)]), "needs a bound|must have"),
-        "cond_counts_wrong": (with_nodes([x_input((), "bool"), node("cond", [0], true_graph=body([x_input((2,))], [0]), false_graph=body([], []), num_true=5)]), "`num_true` is 5"),
+        "scan_of_other_rows": (
+            with_nodes(
+                [
+                    x_input(),
+                    node(
+                        "scan",
+                        [0],
+                        body_graph=body([x_input((2,))], [0]),
+                        num_carries=0,
+                        num_xs=1,
+                        length=1 << 30,
+                        reverse=False,
+                    ),
+                ]
+            ),
+            "needs a bound|must have",
+        ),
+        "cond_counts_wrong": (
+            with_nodes(
+                [
+                    x_input((), "bool"),
+                    node("cond", [0], true_graph=body([x_input((2,))], [0]), false_graph=body([], []), num_true=5),
+                ]
+            ),
+            "`num_true` is 5",
+        ),
         # JSON
         "json_deep": (with_text(deep), "nested more than|'\\{' is needed"),
         "json_deep_bodies": (with_nodes([x_input(), *nested_scan(40, 2)["nodes"][1:]]), "nested more than"),
         "json_deep_header": (raw_header(deep), "'{' is needed"),
         "json_long_number": (with_text('{"variables":[],"signatures":' + "1" * 5000), "'\\{' is needed"),
-        "json_number_of_digits": (with_nodes([x_input(), {"op": "constant", "dtype": "float32", "value": 0}]).replace(b'"value": 0', b'"value": 1'), "checksum|said to be"),
+        "json_number_of_digits": (
+            with_nodes([x_input(), {"op": "constant", "dtype": "float32", "value": 0}]).replace(
+                b'"value": 0', b'"value": 1'
+            ),
+            "checksum|said to be",
+        ),
         "json_duplicate_key": (raw_header('{"__metadata__":{},"__metadata__":{}}'), "comes twice"),
-        "json_duplicate_tensor": (raw_header('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'), "cut or changed|comes twice"),
+        "json_duplicate_tensor": (
+            raw_header(
+                '{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'
+            ),
+            "cut or changed|comes twice",
+        ),
         "json_not_utf8": (with_text(b'{"variables\xff":[]}'), "not UTF-8"),
         "json_overlong_utf8": (with_text(b'{"\xc0\xaf":[]}'), "not UTF-8"),
         "json_control_character": (with_text('{"a\x00b":[]}'), "control character"),
         "json_half_surrogate": (with_text('{"\\ud800":[]}'), "half of a surrogate"),
         "json_ends": (with_text('{"variables":['), "value is needed|is needed"),
         "json_trailing": (with_text(json.dumps(good_graph()) + " {}"), "something follows"),
-        "json_infinity": (with_text(json.dumps(good_graph()).replace('"variable": 0', '"variable": Infinity')), "a digit is needed"),
-        "json_many_values": (with_text('{"variables":[],"signatures":{"predict":{"nodes":[],"results":[' + ",".join(["0"] * 50000) + "]}}}"), "value 0 is used"),
+        "json_infinity": (
+            with_text(json.dumps(good_graph()).replace('"variable": 0', '"variable": Infinity')),
+            "a digit is needed",
+        ),
+        "json_many_values": (
+            with_text(
+                '{"variables":[],"signatures":{"predict":{"nodes":[],"results":[' + ",".join(["0"] * 50000) + "]}}}"
+            ),
+            "value 0 is used",
+        ),
         "nodes_bomb": (with_nodes([x_input(), *[node("abs", [0])] * 60000]), "more than a file of its size"),
         # the checksum
         "checksum_wrong": (File().bytes(seal=False), "the checksum is"),
-        "checksum_missing": (File().bytes(lambda h: h["__metadata__"].pop("checksum") and None), "the checksum is missing"),
+        "checksum_missing": (
+            File().bytes(lambda h: h["__metadata__"].pop("checksum") and None),
+            "the checksum is missing",
+        ),
         "checksum_of_other_kind": (with_metadata(checksum="none"), "the checksum must be given"),
-        "checksum_escaped": (raw_header('{"__metadata__":{"checksum":"crc32:0000\\u0030000"}}'), "the checksum must be given"),
+        "checksum_escaped": (
+            raw_header('{"__metadata__":{"checksum":"crc32:0000\\u0030000"}}'),
+            "the checksum must be given",
+        ),
     }
 
 

@@ -1,4 +1,4 @@
-"""The model file: what is exported computes the same as the model, whatever the batch size, and nothing else is read."""
+"""The model file: what is exported computes the same as the model at any batch size, and nothing else is read."""
 
 import json
 import subprocess
@@ -15,11 +15,12 @@ from falconet import _core, inspect, layers, ops
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "golden")]
 
-import numpy_reader  # noqa: E402
 from model_cases import MODELS, layer_cases, set_fixed_weights  # noqa: E402
 
-# The loaded graph runs the same kernels on the same numbers: the same bits, but where the model ran op by op, what fuses
-# rounds once where it rounded twice. Short sums of values of order 1 in float32.
+import numpy_reader  # noqa: E402
+
+# The loaded graph runs the same kernels on the same numbers: the same bits, but where the model ran op by op, what
+# fuses rounds once where it rounded twice. Short sums of values of order 1 in float32.
 RTOL, ATOL = 2e-5, 2e-6
 
 
@@ -309,7 +310,10 @@ def test_training_needs_an_example_where_y_does_not_follow(tmp_path):
     model({"a": np.ones((2, 4), "float32"), "b": np.ones((2, 3), "float32")})
     model.compile("sgd", "mse")
     spec = {"a": keras.InputSpec(shape=(None, 4)), "b": keras.InputSpec(shape=(None, 3))}
-    for training, message in ((True, r"give training=\(x, y\), an example"), (3, "`training` must be True, or an example")):
+    for training, message in (
+        (True, r"give training=\(x, y\), an example"),
+        (3, "`training` must be True, or an example"),
+    ):
         with pytest.raises(ValueError, match=message):
             model.export(tmp_path / "m.falconet", input_signature=[spec], training=training)
 
@@ -370,7 +374,12 @@ def test_inspect(tmp_path, capsys):
     assert "signatures predict" in capsys.readouterr().out
     assert inspect.main([str(path), "--check"]) == 0
     printed = capsys.readouterr().out
-    for part in ("owner = tests", "float32 (n, 4)", "/kernel: float32 (4, 3), 48 bytes, trainable weight", "the test holds"):
+    for part in (
+        "owner = tests",
+        "float32 (n, 4)",
+        "/kernel: float32 (4, 3), 48 bytes, trainable weight",
+        "the test holds",
+    ):
         assert part in printed
     path.write_bytes(path.read_bytes()[:-1])
     assert inspect.main([str(path)]) == 1
@@ -412,6 +421,18 @@ def resealed(data):
     data[at : at + 8] = b"00000000"
     data[at : at + 8] = f"{zlib.crc32(data):08x}".encode()
     return bytes(data)
+
+
+def test_exported_and_saved_files_are_told_apart(tmp_path):
+    model = small()
+    model.export(tmp_path / "exported.falconet")
+    with pytest.raises(ValueError, match="open it with falconet.Predictor"):
+        keras.models.load_model(tmp_path / "exported.falconet")
+    with pytest.raises(ValueError, match="open it with falconet.Predictor"):
+        model.load_weights(tmp_path / "exported.falconet")
+    model.save(tmp_path / "saved.falconet")
+    with pytest.raises(ValueError, match="the file holds a model that `save` wrote"):
+        _core.describe_model(str(tmp_path / "saved.falconet"))
 
 
 def test_not_a_file(tmp_path):

@@ -137,6 +137,8 @@ def _check_format(metadata: dict[str, str], path: str) -> None:
     version = metadata.get("version", "")
     if not version.isdigit() or int(version) > int(_VERSION):
         raise ValueError(f"[load] {path}: format version {version!r} is newer than this Falconet reads ({_VERSION}).")
+    if metadata.get("kind") == "graph":
+        raise ValueError(f"[load] {path}: the file was written by export(); open it with falconet.Predictor.")
 
 
 def _group(tensors: dict[str, np.ndarray], group: str, path: str) -> list[tuple[str, np.ndarray]]:
