@@ -1,6 +1,6 @@
 #include "graph/check_node.h"
 
-#include "graph/emit.h"
+#include "graph/promote.h"
 
 namespace falconet {
 

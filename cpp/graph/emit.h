@@ -7,13 +7,9 @@
 #include <initializer_list>
 
 #include "graph/graph.h"
+#include "graph/promote.h"
 
 namespace falconet {
-
-// Keras's dtype lattice: the common dtype of two strongly typed operands.
-DType promote(DType a, DType b);
-// The dtype that operands of an op are brought to; none where each keeps its own.
-DType operand_dtype(const OpDef& op, const DType* dtypes, int count);
 
 class Emitter {
  public:

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/error.h"
@@ -70,8 +71,10 @@ template <class Signature>
 class TrainingRule {
  public:
   constexpr TrainingRule(std::nullptr_t) {}
-  template <class Rule>
+  constexpr TrainingRule(const TrainingRule&) = default;
+  template <class Rule, class = std::enable_if_t<!std::is_same_v<std::decay_t<Rule>, TrainingRule>>>
   constexpr TrainingRule(Rule&&) : is_there_(true) {}
+  constexpr TrainingRule& operator=(const TrainingRule&) = default;
   constexpr explicit operator bool() const { return is_there_; }
 
  private:
@@ -81,6 +84,8 @@ class TrainingRule {
 template <class Signature>
 using TrainingRule = Signature*;
 #endif
+using GradientRule = TrainingRule<void(GradientContext&)>;
+using ComposeRule = TrainingRule<std::vector<int32_t>(Emitter&, const Attrs&, const std::vector<int32_t>&)>;
 
 struct OpDef {
   const char* name = nullptr;
@@ -91,7 +96,7 @@ struct OpDef {
   Promote promote = Promote::none;
 
   void (*infer)(InferContext&) = nullptr;
-  TrainingRule<void(GradientContext&)> gradient = nullptr;  // null: no gradient flows (no_gradient says why)
+  GradientRule gradient = nullptr;  // null: no gradient flows (no_gradient says why)
   const char* no_gradient = nullptr;
   void (*lower)(Lowering&) = nullptr;            // null: never reaches a plan (leaf, alias or pointwise)
 
@@ -100,7 +105,7 @@ struct OpDef {
   Micro micro = Micro::copy;
   int (*tile)(TileEmitter&) = nullptr;  // instead of `micro`: emits several, returns the slot of the result
   // Composite: recorded as other ops. Outside a trace it still is one call and one plan.
-  TrainingRule<std::vector<int32_t>(Emitter&, const Attrs&, const std::vector<int32_t>&)> compose = nullptr;
+  ComposeRule compose = nullptr;
   // A reduction of trailing axes that may end a tile program; -1: none, else a ReduceOp.
   int tail = -1;
   // A matrix product that can run what follows it elementwise on each block (Lowering::epilogue).

@@ -80,7 +80,7 @@ OpDef primitive(const char* name) {
   return op;
 }
 
-OpDef composite(const char* name, std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&),
+OpDef composite(const char* name, ComposeRule compose,
                 const char* doc) {
   OpDef op;
   op.name = name;

@@ -172,7 +172,7 @@ Values compose_roll(Emitter& e, const Attrs& attrs, const Values& inputs) {
 }
 
 OpDef composite(const char* name, const char* input, std::vector<AttrDef> attrs, void (*infer)(InferContext&),
-                Values (*compose)(Emitter&, const Attrs&, const Values&), const char* doc) {
+                ComposeRule compose, const char* doc) {
   OpDef op;
   op.name = name;
   op.inputs = {input};

@@ -13,7 +13,7 @@ constexpr double kLn2 = 0.693147180559945309417, kPi = 3.14159265358979323846;
 using Values = std::vector<ValueId>;
 
 OpDef composite(const char* name, std::vector<const char*> inputs, Promote promote,
-                Values (*compose)(Emitter&, const Attrs&, const Values&), const char* doc) {
+                ComposeRule compose, const char* doc) {
   OpDef op;
   op.name = name;
   op.inputs = std::move(inputs);

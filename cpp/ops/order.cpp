@@ -86,7 +86,7 @@ ValueId put_back(GradientContext& c, ValueId dy, ValueId index) {
 }
 
 OpDef sort_composite(const char* name, void (*infer)(InferContext&),
-                     std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&),
+                     ComposeRule compose,
                      const char* doc) {
   OpDef op;
   op.name = name;

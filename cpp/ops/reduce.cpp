@@ -201,7 +201,7 @@ ValueId reduce_as(Emitter& e, std::string_view primitive, ValueId x, const Attrs
   return e.cast(e(primitive, {e.cast(e.cast(x, result), native_dtype(result))}, attrs), result);
 }
 
-OpDef composite(const char* name, void (*infer)(InferContext&), std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&), const char* doc) {
+OpDef composite(const char* name, void (*infer)(InferContext&), ComposeRule compose, const char* doc) {
   OpDef d;
   d.name = name;
   d.inputs = {"x"};

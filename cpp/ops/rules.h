@@ -18,7 +18,6 @@ void infer_broadcast(InferContext& c);
 void infer_compare(InferContext& c);
 
 // For rows of unary and binary pointwise ops.
-using GradientRule = void (*)(GradientContext&);
 constexpr const char* kPiecewiseConstant = "piecewise constant: the gradient is zero wherever it exists";
 constexpr const char* kNotDifferentiable = "the result is not a floating-point number";
 

@@ -84,7 +84,7 @@ std::vector<ValueId> compose_scan(Emitter& e, const Attrs& attrs, ValueId x, std
   return {e.cast(e(primitive, {x}, {int64_t{axis}, attrs[1]}), result)};
 }
 
-OpDef composite(const char* name, std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&),
+OpDef composite(const char* name, ComposeRule compose,
                 const char* doc) {
   OpDef d;
   d.name = name;

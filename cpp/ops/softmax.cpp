@@ -86,7 +86,7 @@ void log_softmax_grad_gradient(GradientContext& c) {
   if (c.wants(0)) c.set(0, e.neg(e.mul(weighted, row_sum(e, dy))));
 }
 
-OpDef composite(const char* name, std::vector<ValueId> (*compose)(Emitter&, const Attrs&, const std::vector<ValueId>&),
+OpDef composite(const char* name, ComposeRule compose,
                 const char* doc) {
   OpDef op;
   op.name = name;
