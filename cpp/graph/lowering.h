@@ -28,6 +28,7 @@ struct Ref {
 struct FusedEpilogue {
   Ref bias;                      // id < 0: none
   bool relu = false;
+  Ref gate;                      // GemmArgs::gate; id < 0: none
   Ref destination;               // where C goes instead of out(0); id < 0: out(0)
 };
 

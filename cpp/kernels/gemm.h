@@ -1,4 +1,4 @@
-// Matrix product C = op(A) op(B) [+ C] [+ bias] [relu], row-major, float32 and float64.
+// Matrix product C = op(A) op(B) [+ C] [+ bias] [relu] [gated], row-major, float32 and float64.
 //
 // The canonical sum. Every element of C is one chain over k in ascending order, c = fma(a[m,k], b[k,n], c), starting at
 // 0 (or at the old C where `accumulate`). Blocking over K reloads C as the start of the chain, so blocks, paths, threads
@@ -10,7 +10,8 @@
 // A second exception, chosen by the problem alone too (gemm_splits): where A is transposed, so that k runs over the rows
 // of a batch, and C is small, k is cut into equal parts, each a chain, added in the fixed tree of halves and only then
 // to the old C. So the threads keep to their rows where a weight's gradient is made.
-// Then bias[n] is added, then max(x, 0) taken: the same bits as separate operations.
+// Then bias[n] is added, then max(x, 0) taken, then 0 put where the gate is not positive: the same bits as separate
+// operations.
 #pragma once
 
 #include <cstdint>
@@ -68,6 +69,7 @@ struct GemmArgs {
   void* scratch = nullptr;
   const void* bias = nullptr;  // (n,) or null
   bool relu = false;
+  const void* gate = nullptr;  // laid out as C: elements stay where it is above 0, and become 0 elsewhere; or null
   bool accumulate = false;     // false: C is never read before it is written
   const int64_t* a_offset = nullptr;
   const int64_t* b_offset = nullptr;

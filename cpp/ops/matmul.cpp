@@ -188,6 +188,7 @@ void lower_gemm(Lowering& l) {
   }
   l.bind(run.c, epilogue.destination.id >= 0 ? epilogue.destination : l.out());
   if (epilogue.bias.id >= 0) l.bind(run.bias, epilogue.bias);
+  if (epilogue.gate.id >= 0) l.bind(run.gate, epilogue.gate);
   l.attach_epilogue(run);
 }
 

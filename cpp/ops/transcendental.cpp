@@ -96,14 +96,20 @@ const OpDef softplus_op = unary("softplus", Micro::softplus, Promote::floating,
     [](GradientContext& c) { scaled(c, c.e("sigmoid", {c.x()})); }, "log(1 + e^x).");
 const OpDef relu_op = [] {
   OpDef op = unary("relu", Micro::maximum, Promote::common,
-      [](GradientContext& c) {  // y > 0 exactly where x > 0, so x need not be kept
-        Emitter& e = c.e;
-        c.set(0, e.where(e("greater", {c.y(), e.scalar(0, c.y())}), c.dy(), e.scalar(0, c.dy())));
-      }, "max(x, 0).");
+      // y > 0 exactly where x > 0, so x need not be kept.
+      [](GradientContext& c) { c.set(0, c.e("relu_grad", {c.dy(), c.y()})); }, "max(x, 0).");
   op.tile = [](TileEmitter& t) {
     const Lane lane = lane_of(t.in_dtype(0));
     return t.emit(Micro::maximum, lane, t.in(0), t.constant(0, lane));
   };
+  return op;
+}();
+
+const OpDef relu_grad_op = [] {
+  OpDef op = binary("relu_grad", Micro::gate, Promote::floating,
+      // Of y no more than its sign counts, so no gradient flows to it.
+      [](GradientContext& c) { c.set(0, c.e("relu_grad", {c.dy(), c.x(1)})); }, "dy where y > 0, else 0.");
+  op.inputs = {"dy", "y"};
   return op;
 }();
 

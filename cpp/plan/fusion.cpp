@@ -89,7 +89,7 @@ class Fusion {
     }
   }
 
-  // Takes a bias and a relu that come first off the epilogue: the product adds them in registers.
+  // Takes a bias and a relu, or relu's gradient, that come first off the epilogue: the product does them in registers.
   void peel(Item& item, const Node& product) {
     ValueId c = product.output();
     item.destination = c;
@@ -114,6 +114,13 @@ class Fusion {
       item.relu = true;
       item.destination = g_.node(i).output();
       drop(i);
+    } else if (i >= 0 && !kept_[c] && users_[c].size() == 1 && g_.node(i).op == &op("relu_grad") && in_epilogue(item, i)) {
+      const ValueId dy = g_.node(i).inputs[0], y = g_.node(i).inputs[1];
+      if (root_[dy] == c && root_[y] != c && g_.spec(y) == g_.spec(c)) {
+        item.gate = y;
+        item.destination = g_.node(i).output();
+        drop(i);
+      }
     }
   }
   static bool in_epilogue(const Item& item, int i) {

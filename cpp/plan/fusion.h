@@ -16,6 +16,7 @@ struct Item {
   std::vector<int> epilogue;       // pointwise nodes run on each block of the product `group` makes
   ValueId bias = kNoValue;         // peeled off the epilogue, done in registers
   bool relu = false;
+  ValueId gate = kNoValue;
   ValueId destination = kNoValue;  // what the product's memory then is
 };
 

@@ -177,6 +177,7 @@ class Planner::NodeLowering : public Lowering {
     FusedEpilogue e;
     if (item_.bias != kNoValue) e.bias = {item_.bias};
     e.relu = item_.relu;
+    if (item_.gate != kNoValue) e.gate = {item_.gate};
     if (item_.destination != kNoValue) e.destination = {item_.destination};
     return e;
   }

@@ -63,7 +63,7 @@ struct Sizes {
 struct Case {
   int64_t m, n, k;
   bool trans_a = false, trans_b = false;
-  bool accumulate = false, use_bias = false, relu = false, prepacked = false;
+  bool accumulate = false, use_bias = false, relu = false, gated = false, prepacked = false;
   int64_t pad = 0;    // elements between stored rows, and before the first
   int64_t batch = 1;  // of products whose C lie in descending order
   int threads = 1;
@@ -72,7 +72,7 @@ struct Case {
   std::string text() const {
     std::ostringstream out;
     out << m << "x" << k << "x" << n << (trans_a ? " trans_a" : "") << (trans_b ? " trans_b" : "")
-        << (accumulate ? " accumulate" : "") << (use_bias ? " bias" : "") << (relu ? " relu" : "")
+        << (accumulate ? " accumulate" : "") << (use_bias ? " bias" : "") << (relu ? " relu" : "") << (gated ? " gated" : "")
         << (prepacked ? " prepacked" : "") << " pad " << pad << " batch " << batch << " threads " << threads;
     return out.str();
   }
@@ -177,6 +177,7 @@ void run_case(Case s, uint32_t seed) {
   std::vector<T> a = random_values<T>(random, s.pad + s.batch * a_size, s.special);
   std::vector<T> b = random_values<T>(random, s.pad + (s.prepacked ? 1 : s.batch) * b_size, s.special);
   const std::vector<T> bias = random_values<T>(random, s.n, s.special);
+  const std::vector<T> gate = random_values<T>(random, s.pad + s.batch * c_size + s.pad, s.special);
   std::vector<T> c_before(s.pad + s.batch * c_size + s.pad);
   for (T& v : c_before) v = nan;
   std::vector<int64_t> a_offset, b_offset, c_offset;
@@ -204,8 +205,9 @@ void run_case(Case s, uint32_t seed) {
       const T* be = &b[s.prepacked ? s.pad : b_offset[e]];
       for (int64_t i = 0; i < s.m; ++i) {
         for (int64_t j = 0; j < s.n; ++j) {
-          want[fused].push_back(canonical(s, fused == 1, &a[a_offset[e]], lda, be, ldb,
-                                          c_before[c_offset[e] + i * ldc + j], bias[j], i, j));
+          const int64_t at = c_offset[e] + i * ldc + j;
+          const T sum = canonical(s, fused == 1, &a[a_offset[e]], lda, be, ldb, c_before[at], bias[j], i, j);
+          want[fused].push_back(!s.gated || gate[at] > 0 ? sum : T(0));
         }
       }
     }
@@ -235,6 +237,7 @@ void run_case(Case s, uint32_t seed) {
       args.scratch = aligned;
       args.bias = s.use_bias ? bias.data() : nullptr;
       args.relu = s.relu;
+      args.gate = s.gated ? gate.data() : nullptr;
       args.accumulate = s.accumulate;
       args.a_offset = a_offset.data();
       args.b_offset = b_offset.data();
@@ -286,6 +289,7 @@ Case random_options(std::mt19937& random, int64_t m, int64_t n, int64_t k) {
   s.accumulate = random() % 2;
   s.use_bias = random() % 2;
   s.relu = random() % 4 == 0;
+  s.gated = random() % 4 == 0;
   s.prepacked = random() % 4 == 0;
   s.pad = random() % 2 ? random() % 5 : 0;
   s.threads = random() % 2 ? 1 : 2 + random() % 6;
@@ -306,12 +310,13 @@ TEST(small_products_of_every_shape_and_option) {
 
 TEST(every_combination_of_options) {
   std::mt19937 random(2);
-  for (int bits = 0; bits < 256; ++bits) {
+  for (int bits = 0; bits < 512; ++bits) {
     for (auto [m, n, k] :
          {Sizes{1, 70, 40}, {9, 37, 21}, {45, 1, 37}, {90, 12, 33}, {40, 3, 9}, {1, 1, 20}, {17, 130, 150}}) {
       Case s = {m, n, k};
       s.trans_a = bits & 1, s.trans_b = bits & 2, s.accumulate = bits & 4, s.use_bias = bits & 8;
       s.relu = bits & 16, s.prepacked = bits & 32, s.pad = bits & 64 ? 3 : 0, s.threads = bits & 128 ? 3 : 1;
+      s.gated = bits & 256;
       run_both(s, random());
     }
   }

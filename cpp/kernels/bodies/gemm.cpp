@@ -119,7 +119,7 @@ void run_parts(const GemmArgs& args, int64_t begin, int64_t end) {
   part.plan.problem.ldc = q.n;
   part.c = args.scratch;
   part.scratch = static_cast<char*>(args.scratch) + product_bytes;
-  part.bias = nullptr;
+  part.bias = part.gate = nullptr;
   part.relu = part.accumulate = false;
   part.epilogue = nullptr;
   int64_t offsets[3][8];

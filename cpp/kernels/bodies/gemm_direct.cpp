@@ -18,6 +18,7 @@ void run_direct(const GemmArgs& args, int64_t begin, int64_t end) {
     t.finish = true;
     t.bias = q.bias;
     t.relu = args.relu;
+    t.gate = q.gate, t.gate_c = q.c;
     const Panels panels(rows, Blocking<T>::kRows);
     for (int64_t i = 0; i < panels.count; ++i) {
       const int height = panels.height(i);

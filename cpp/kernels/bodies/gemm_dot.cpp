@@ -84,6 +84,10 @@ void dot_block(const GemmArgs& args, const Product<T>& q, const T* b, int64_t be
     }
     if (q.bias) y = y + V::broadcast(*q.bias);
     if (args.relu) y = relu_of(y);
+    if (q.gate) {
+      for (int j = 0; j < rows; ++j) held[j] = q.gate[(r + j) * q.ldc];
+      y = gated(y, V::load_partial(held, rows));
+    }
     if (q.ldc == 1) {
       y.store_partial(c, rows);
     } else {

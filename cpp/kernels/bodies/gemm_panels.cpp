@@ -77,6 +77,7 @@ void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const
       t.resume = pc > 0 || args.accumulate;
       t.finish = pc + t.k == q.k;
       t.relu = args.relu;
+      t.gate = q.gate, t.gate_c = q.c;
       for (int64_t i = part.panel; i < part.panel + part.panels; ++i) {
         const int h = panels.height(i);
         const int64_t row = panels.row(i);

@@ -25,6 +25,7 @@ struct Product {
   T* c;
   int64_t ldc;
   const T* bias;
+  const T* gate;  // laid out as c
 
   Product(const GemmArgs& args, int64_t index) {
     const GemmProblem& q = args.plan.problem;
@@ -32,7 +33,9 @@ struct Product {
     m = q.m, n = q.n, k = q.k;
     a = static_cast<const T*>(args.a) + (args.a_offset ? args.a_offset[index] : 0);
     b = static_cast<const T*>(args.b) + (args.b_offset ? args.b_offset[index] : 0);
-    c = static_cast<T*>(args.c) + (args.c_offset ? args.c_offset[index] : 0);
+    const int64_t c_offset = args.c_offset ? args.c_offset[index] : 0;
+    c = static_cast<T*>(args.c) + c_offset;
+    gate = args.gate ? static_cast<const T*>(args.gate) + c_offset : nullptr;
     a_row = q.trans_a ? 1 : q.lda, a_step = q.trans_a ? q.lda : 1;
     b_step = q.trans_b ? 1 : q.ldb, b_column = q.trans_b ? q.ldb : 1;
     if (n == 1 && q.prepacked_b) b_step = 1;

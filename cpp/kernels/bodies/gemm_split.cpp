@@ -12,6 +12,7 @@ void run_split(const GemmArgs& args, int64_t begin, int64_t end) {
   const T* parts = static_cast<const T*>(args.scratch);
   const T* bias = static_cast<const T*>(args.bias);
   T* const product = Product<T>(args, 0).c;
+  const T* const gate = Product<T>(args, 0).gate;
   const int64_t rows = ceil_div(m, plan.units);
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t first = unit * rows, last = least(m, first + rows);
@@ -29,6 +30,7 @@ void run_split(const GemmArgs& args, int64_t begin, int64_t end) {
         if (args.accumulate) y = V::load_partial(c + j, cols) + y;
         if (bias) y = y + V::load_partial(bias + j, cols);
         if (args.relu) y = relu_of(y);
+        if (gate) y = gated(y, V::load_partial(gate + (c + j - product), cols));
         y.store_partial(c + j, cols);
       }
     }

@@ -91,7 +91,9 @@ void stream_rows(const Tile<T>& t, int64_t cols) {
       V v = V::load_partial(y + i * cols + j, n);
       if (t.bias) v = v + V::load_partial(t.bias + j, n);
       if (t.relu) v = relu_of(v);
-      v.store_partial(t.c + i * t.ldc + j, n);
+      T* c = t.c + i * t.ldc + j;
+      if (t.gate) v = gated(v, V::load_partial(t.gate + (c - t.gate_c), n));
+      v.store_partial(c, n);
     }
   }
 }
@@ -120,10 +122,10 @@ void stream_block(const Tile<T>& t, int rows, int64_t cols) {
   }
 }
 
-// c[i, j] = y[j, i], then bias and relu, for i < rows and j < cols.
+// c[i, j] = y[j, i], then bias, relu and gate, for i < rows and j < cols.
 template <class T>
-void store_transposed(const T* y, int64_t ldy, int64_t rows, int64_t cols, const T* bias, bool relu, T* c,
-                      int64_t ldc) {
+void store_transposed(const T* y, int64_t ldy, int64_t rows, int64_t cols, const T* bias, bool relu, const T* gate,
+                      T* c, int64_t ldc) {
   using V = Vec<T>;
   constexpr int W = V::width;
   for (int64_t i = 0; i < rows; i += W) {
@@ -137,7 +139,11 @@ void store_transposed(const T* y, int64_t ldy, int64_t rows, int64_t cols, const
         if (relu) x[v] = relu_of(x[v]);
       }
       transpose(x);
-      for (int v = 0; v < height; ++v) x[v].store_partial(c + (i + v) * ldc + j, width);
+      for (int v = 0; v < height; ++v) {
+        const int64_t at = (i + v) * ldc + j;
+        if (gate) x[v] = gated(x[v], V::load_partial(gate + at, width));
+        x[v].store_partial(c + at, width);
+      }
     }
   }
 }
@@ -160,6 +166,7 @@ void run_exchanged(const GemmArgs& args, const Product<T>& q, Tile<T> t, int64_t
   t.c = y;
   t.ldc = step;
   t.relu = false;
+  t.gate = nullptr;
   for (int64_t i = begin; i < end; i += step) {
     const int64_t rows = least(step, end - i);
     T* c = q.c + i * q.ldc;
@@ -170,7 +177,7 @@ void run_exchanged(const GemmArgs& args, const Product<T>& q, Tile<T> t, int64_t
     }
     t.b = q.a + i;
     stream_block(t, static_cast<int>(q.n), rows);
-    store_transposed(y, step, rows, q.n, q.bias, args.relu, c, q.ldc);
+    store_transposed(y, step, rows, q.n, q.bias, args.relu, q.gate ? q.gate + (c - q.c) : nullptr, c, q.ldc);
   }
 }
 
@@ -190,6 +197,7 @@ void run_stream(const GemmArgs& args, int64_t begin, int64_t end) {
     t.resume = args.accumulate;
     t.finish = true;
     t.relu = args.relu;
+    t.gate = q.gate, t.gate_c = q.c;
     if (exchanged) {
       run_exchanged(args, q, t, first, last);
       call_epilogue(args, q.batch, first, last - first, 0, q.n);

@@ -98,6 +98,17 @@ void tile(const Tile<T>& t) {
         for (int j = 0; j < kVecs; ++j) acc[i][j] = relu_of(acc[i][j]);
       }
     }
+    if (t.gate) {
+      const T* gate = t.gate + (t.c - t.gate_c);
+      FALCONET_UNROLL
+      for (int i = 0; i < kRows; ++i) {
+        FALCONET_UNROLL
+        for (int j = 0; j < kVecs; ++j) {
+          const T* g = gate + i * ldc + j * W;
+          acc[i][j] = gated(acc[i][j], j < kVecs - 1 || tail >= W ? V::load(g) : V::load_partial(g, tail));
+        }
+      }
+    }
   }
   FALCONET_UNROLL
   for (int i = 0; i < kRows; ++i) {

@@ -28,9 +28,10 @@ struct Tile {
   int64_t ldc;
   int cols;       // of c that are written
   bool resume;    // the chains go on from c; else they start at 0 and c is not read
-  bool finish;    // after the last k: add bias, then relu
+  bool finish;    // after the last k: add bias, then relu, then the gate
   const T* bias;  // of column 0 of the tile, or null
   bool relu;
+  const T *gate, *gate_c;  // of c[i] it is gate[c + i - gate_c]; or null
 };
 
 template <class T>
@@ -66,6 +67,12 @@ const Tiles<double> TileTable<double>::tiles;
 template <class V>
 FALCONET_INLINE V relu_of(V x) {
   return select(x != x, x, max(x, V::zero()));
+}
+
+// relu's derivative: x where the gate is above 0, and 0 elsewhere, also where it is NaN.
+template <class V>
+FALCONET_INLINE V gated(V x, V gate) {
+  return select(gate > V::zero(), x, V::zero());
 }
 
 }  // namespace falconet::FALCONET_ISA

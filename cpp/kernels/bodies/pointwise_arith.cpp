@@ -64,6 +64,10 @@ struct Op<Micro::muldiv, T> : ByVector {
   static FALCONET_INLINE Vec<T> f(Vec<T> a, Vec<T> b, Vec<T> c) { return a * b / c; }
 };
 template <class T>
+struct Op<Micro::gate, T> : ByVector {
+  static FALCONET_INLINE Vec<T> f(Vec<T> a, Vec<T> b) { return select(b > Vec<T>::zero(), a, Vec<T>::zero()); }
+};
+template <class T>
 struct Op<Micro::neg, T> : ByVector {
   static FALCONET_INLINE Vec<T> f(Vec<T> a) { return -a; }
 };
@@ -153,6 +157,7 @@ FALCONET_MICRO_F(lerp)
 FALCONET_MICRO_F(lerp_square)
 FALCONET_MICRO_F(sqrtadd)
 FALCONET_MICRO_F(muldiv)
+FALCONET_MICRO_F(gate)
 FALCONET_MICRO_FS(neg)
 FALCONET_MICRO_FS(abs)
 FALCONET_MICRO_FS(square)
