@@ -9,6 +9,7 @@
 #include "plan/batches.h"
 #include "plan/planner.h"
 #include "plan/profile.h"
+#include "serve/gate.h"
 
 namespace falconet::bindings {
 
@@ -34,7 +35,21 @@ class Program {
     int64_t used = 0;  // when last, counted in look-ups
   };
 
-  Plan& plan(Entry& e, bool with_outputs) {
+  // Plans of one program share an arena, and another thread may find that they are stale: only whoever is Busy makes,
+  // runs or drops one. Waits without the interpreter's lock.
+  class Busy {
+   public:
+    explicit Busy(Program& p) : lock_(p.running(), std::try_to_lock) {
+      if (lock_.owns_lock()) return;
+      Unlocked unlocked;
+      lock_.lock();
+    }
+
+   private:
+    std::unique_lock<std::mutex> lock_;
+  };
+
+  Plan& plan(const Busy&, Entry& e, bool with_outputs) {
     if (e.generation != plan_generation()) {
       e.full.reset();
       e.quiet.reset();
@@ -85,13 +100,14 @@ class Program {
   }
 
   // Runs without the interpreter's lock where that is worth its price.
-  void run_plan(Plan& p, const void* const* in, void* const* out) {
-    Busy busy(*this);
+  void run_plan(const Busy&, Plan& p, const void* const* in, void* const* out) {
+    p.prepare(in, out);
     if (p.cost() < kReleaseCost) {
-      p.run(in, out);
+      p.execute();
     } else {
+      const auto kept = p.variable_memory();
       Unlocked unlocked;
-      p.run(in, out);
+      p.execute();
     }
   }
 
@@ -100,7 +116,10 @@ class Program {
     const std::vector<Array> arrays = arrays_of(leaves);
     const std::shared_ptr<Entry> e = entry(key, specs_of(arrays));
     std::vector<Array> outputs;
-    run(plan(*e, true), arrays, outputs);
+    {
+      const Busy busy(*this);
+      run(busy, plan(busy, *e, true), arrays, outputs);
+    }
     py::list result;
     for (Array& a : outputs) result.append(wrap({std::move(a), 0}));
     return py::make_tuple(result, e->trace->note);
@@ -110,10 +129,10 @@ class Program {
   void update(int64_t key, const py::list& leaves) {
     const std::vector<Array> arrays = arrays_of(leaves);
     const std::shared_ptr<Entry> e = entry(key, specs_of(arrays));
-    Plan& p = plan(*e, false);
     std::vector<const void*> in;
     for (const Array& a : arrays) in.push_back(a.data());
-    run_plan(p, in.data(), nullptr);
+    const Busy busy(*this);
+    run_plan(busy, plan(busy, *e, false), in.data(), nullptr);
   }
 
   // One array in, one out, both NumPy's.
@@ -121,12 +140,16 @@ class Program {
     Array in = from_numpy(x, false);
     const std::vector<Spec> specs{in.spec};
     const std::shared_ptr<Entry> e = entry(0, specs);
-    Plan& p = plan(*e, true);
-    if (p.output_specs().size() != 1) fail<InternalError>("predict needs a program of one output");
-    Array out = Array::allocate(p.output_specs()[0]);
-    const void* from = in.data();
-    void* to = out.data();
-    run_plan(p, &from, &to);
+    Array out;
+    {
+      const Busy busy(*this);
+      Plan& p = plan(busy, *e, true);
+      if (p.output_specs().size() != 1) fail<InternalError>("predict needs a program of one output");
+      out = Array::allocate(p.output_specs()[0]);
+      const void* from = in.data();
+      void* to = out.data();
+      run_plan(busy, p, &from, &to);
+    }
     return to_numpy(out);
   }
 
@@ -137,17 +160,18 @@ class Program {
   std::string text(int64_t key, const py::list& leaves) {
     const std::vector<Array> arrays = arrays_of(leaves);
     const std::shared_ptr<Entry> e = entry(key, specs_of(arrays));
-    return e->trace->graph.text() + plan(*e, true).text();
+    const Busy busy(*this);
+    return e->trace->graph.text() + plan(busy, *e, true).text();
   }
   py::list profile(int64_t key, const py::list& leaves, int repeats) {
     const std::vector<Array> arrays = arrays_of(leaves);
     const std::shared_ptr<Entry> e = entry(key, specs_of(arrays));
-    Plan& p = plan(*e, true);
     std::vector<Array> outputs;
-    run(p, arrays, outputs);
     std::vector<InstructionTime> times;
     {
-      Busy busy(*this);
+      const Busy busy(*this);
+      Plan& p = plan(busy, *e, true);
+      run(busy, p, arrays, outputs);
       std::vector<const void*> in;
       std::vector<void*> out;
       for (const Array& a : arrays) in.push_back(a.data());
@@ -160,30 +184,36 @@ class Program {
   }
 
   void clear() {
-    entries_.clear();
+    decltype(entries_) dropped;  // whose notes are Python's, and end when nothing is held
+    const Busy busy(*this);
+    dropped.swap(entries_);
     arena_->release();
   }
   size_t arena_bytes() const { return arena_->bytes(); }
 
  private:
-  // Plans of one program share an arena: one runs at a time. Whoever waits does so without the interpreter's lock.
-  class Busy {
-   public:
-    explicit Busy(Program& p) : lock_(p.running_, std::try_to_lock) {
-      if (lock_.owns_lock()) return;
-      Unlocked unlocked;
-      lock_.lock();
+  // A thread that was running when this process was forked is not here to unlock: the child has a mutex of its own then,
+  // and makes anew the plans that the thread may have left halfway.
+  std::mutex& running() {
+    if (forks_ != serve::fork_generation()) {
+      forks_ = serve::fork_generation();
+      if (running_->try_lock()) {
+        running_->unlock();
+      } else {
+        running_.release();  // a mutex that is locked may not be destroyed
+        running_ = std::make_unique<std::mutex>();
+        for (auto& [id, e] : entries_) e->generation = -1;
+      }
     }
+    return *running_;
+  }
 
-   private:
-    std::unique_lock<std::mutex> lock_;
-  };
   // Signatures that are kept: more than a program meets in regular use, few enough that batches of ever new sizes do not
   // fill the memory. The one that was not used for longest goes first, and is traced again if it comes back.
   static constexpr size_t kMostEntries = 128;
   static constexpr int64_t kReleaseCost = 2'000'000;  // about 20 microseconds of work: well above a handover's price
 
-  void run(Plan& p, const std::vector<Array>& arrays, std::vector<Array>& outputs) {
+  void run(const Busy& busy, Plan& p, const std::vector<Array>& arrays, std::vector<Array>& outputs) {
     std::vector<const void*> in;
     std::vector<void*> out;
     for (const Array& a : arrays) in.push_back(a.data());
@@ -191,12 +221,13 @@ class Program {
       outputs.push_back(Array::allocate(s));
       out.push_back(outputs.back().data());
     }
-    run_plan(p, in.data(), out.data());
+    run_plan(busy, p, in.data(), out.data());
   }
 
   py::object trace_;
   std::shared_ptr<Arena> arena_;
-  std::mutex running_;
+  std::unique_ptr<std::mutex> running_ = std::make_unique<std::mutex>();
+  uint32_t forks_ = serve::fork_generation();
   std::unordered_map<std::string, std::shared_ptr<Entry>> entries_;
   int64_t lookups_ = 0;
 };
@@ -238,21 +269,22 @@ py::tuple Program::epoch(int64_t key, const py::list& leaves, const py::object& 
     const std::shared_ptr<Entry> e = entry(key, batches.specs(count));
     note = e->trace->note;
     const bool final_one = b == last - 1, with_outputs = reports || final_one;
-    Plan& p = plan(*e, with_outputs);
     int64_t end = b + 1;
     if (!with_outputs && is_full) {
       end = last - 1;  // the last one shows its outputs
       if (end * batch_size > total) end = total / batch_size;
     }
-    if (with_outputs) {
-      outputs.clear();
-      for (const Spec& s : p.output_specs()) outputs.push_back(Array::allocate(s));
-    }
     bool interrupted = false;
     {
-      Busy busy(*this);
-      Unlocked unlocked;
+      const Busy busy(*this);
+      Plan& p = plan(busy, *e, with_outputs);
+      if (with_outputs) {
+        outputs.clear();
+        for (const Spec& s : p.output_specs()) outputs.push_back(Array::allocate(s));
+      }
       p.bind();
+      const auto kept = p.variable_memory();
+      Unlocked unlocked;
       for (size_t i = 0; with_outputs && i < outputs.size(); ++i) p.set_output(static_cast<int>(i), outputs[i].data());
       auto looked = std::chrono::steady_clock::now(), last_look = looked;
       int64_t stride = 1, until_look = 1;
@@ -291,7 +323,8 @@ py::tuple Program::map(int64_t key, const py::list& leaves, int64_t batch_size) 
     const int64_t count = std::min(batch_size, total - from);
     const std::shared_ptr<Entry> e = entry(key, batches.specs(count));
     note = e->trace->note;
-    Plan& p = plan(*e, true);
+    const Busy busy(*this);
+    Plan& p = plan(busy, *e, true);
     if (results.empty()) {
       for (Spec s : p.output_specs()) {
         if (s.shape.empty() || s.shape[0] != count) fail("[map] an output of shape ", s.shape, " has no row for each of the ", count, " of the batch");
@@ -299,9 +332,9 @@ py::tuple Program::map(int64_t key, const py::list& leaves, int64_t batch_size) 
         results.push_back(Array::allocate(s));
       }
     }
-    Busy busy(*this);
-    Unlocked unlocked;
     p.bind();
+    const auto kept = p.variable_memory();
+    Unlocked unlocked;
     batches.feed(p, from, count);
     for (size_t i = 0; i < results.size(); ++i) {
       const int64_t row = p.output_specs()[i].bytes() / std::max<int64_t>(1, count);

@@ -42,11 +42,24 @@ void Plan::execute() {
   }
 }
 
-void Plan::run(const void* const* inputs, void* const* outputs) {
+void Plan::prepare(const void* const* inputs, void* const* outputs) {
   bind();
   for (size_t i = 0; i < input_patches_.size(); ++i) set_input(static_cast<int>(i), inputs[i]);
   for (size_t i = 0; i < output_patches_.size(); ++i) set_output(static_cast<int>(i), outputs[i]);
+}
+
+void Plan::run(const void* const* inputs, void* const* outputs) {
+  prepare(inputs, outputs);
   execute();
+}
+
+std::vector<std::shared_ptr<Buffer>> Plan::variable_memory() const {
+  std::vector<std::shared_ptr<Buffer>> memory;
+  for (const BoundVariable& v : variables_) {
+    // Most are parts of one flat buffer.
+    if (memory.empty() || memory.back() != v.state->array.buffer) memory.push_back(v.state->array.buffer);
+  }
+  return memory;
 }
 
 std::string Plan::text() const {

@@ -50,11 +50,15 @@ class Plan {
   // inputs. Throws ValueError where an index was out of range (variables are then already updated).
   void run(const void* const* inputs, void* const* outputs);
 
-  // The same in steps: fixed addresses set once, then runs without any. For loops over batches.
+  // The same in steps: addresses set once, then runs without any. For loops over batches.
+  void prepare(const void* const* inputs, void* const* outputs);  // bind() and all addresses
   void set_input(int i, const void* data);
   void set_output(int i, void* data);
   void bind();  // arena and variables, where they moved; run() does it by itself
   void execute();
+
+  // The memory that the variables have now, for whoever runs the plan while other threads may give them other memory.
+  std::vector<std::shared_ptr<Buffer>> variable_memory() const;
 
   const std::vector<Spec>& input_specs() const { return input_specs_; }
   const std::vector<Spec>& output_specs() const { return output_specs_; }
