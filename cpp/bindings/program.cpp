@@ -289,8 +289,7 @@ py::tuple Program::epoch(int64_t key, const py::list& leaves, const py::object& 
       auto looked = std::chrono::steady_clock::now(), last_look = looked;
       int64_t stride = 1, until_look = 1;
       for (int64_t s = b; s < end; ++s) {
-        batches.feed(p, s * batch_size, std::min(batch_size, total - s * batch_size));
-        p.execute();
+        batches.run(p, s * batch_size, std::min(batch_size, total - s * batch_size));
         if (--until_look > 0) continue;
         // Short steps are counted between looks at the clock, which costs as much as a small kernel.
         const auto now = std::chrono::steady_clock::now();

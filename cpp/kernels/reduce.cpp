@@ -6,6 +6,9 @@ namespace {
 
 // A group of blocks is worth a task of its own: some tens of microseconds of memory traffic.
 constexpr int64_t kGroupElements = 16 * kReduceBlock;
+// For columns: a sum over the rows of a batch, which lie in the caches of the threads that made them. Were one thread to
+// read them all, the others would wait for their lines when they write there next.
+constexpr int64_t kColumnGroupElements = 2 * kReduceBlock;
 // Rows of a group for columns: at most 64 blocks, whose tree the kernel keeps on its stack.
 constexpr int64_t kGroupRows = 64 * kReduceRows;
 // With this many rows of output there is enough to share among threads without splitting `reduced`.
@@ -30,9 +33,9 @@ ReducePlan reduce_plan(ReduceOp op, Lane lane, int64_t outer, int64_t reduced, i
   if (inner == 1) {
     if (outer < kEnoughUnits && reduced > kGroupElements) p.group_size = kGroupElements;
   } else {
-    // Blocks are kReduceRows rows; a group is the power of two of them that makes about kGroupElements.
+    // Blocks are kReduceRows rows; a group is the power of two of them that makes about kColumnGroupElements.
     int64_t rows = kReduceRows;
-    while (rows < kGroupRows && rows * p.strip_size < kGroupElements) rows *= 2;
+    while (rows < kGroupRows && rows * p.strip_size < kColumnGroupElements) rows *= 2;
     if (outer * p.strips >= kEnoughUnits) rows = kGroupRows;
     if (reduced > rows) p.group_size = rows;
   }

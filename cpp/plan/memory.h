@@ -8,7 +8,7 @@ namespace falconet {
 
 struct Lifetime {
   int64_t bytes = 0;
-  int first = 0, last = 0;  // instructions, inclusive
+  int first = 0, last = 0;  // stages, inclusive
   int64_t offset = -1;      // result
 };
 

@@ -133,7 +133,8 @@ bool Placement::is_made_in_place(const Graph::Update& update) const {
   }
   // Within the instruction that makes it, only a tile program that is done with each old element may overwrite it.
   for (const Use& use : uses_) {
-    if (use.instruction != made_at || use.ref.scratch || place_[use.ref.id].home != Home::variable || use.writes) continue;
+    if (use.instruction != made_at || use.ref.scratch || place_[use.ref.id].home != Home::variable || use.writes)
+      continue;
     const Array& other = plan_.variables_[place_[use.ref.id].index].state->array;
     const Array& own = update.variable->array;
     const bool overlaps =
@@ -176,8 +177,49 @@ ValueId Placement::holder(ValueId v) const {
   return v;
 }
 
-// A tile program's output takes over the memory of an input that dies there.
-void Placement::share_memory(const std::vector<int>& first, std::vector<int>& last) {
+std::vector<std::vector<Access>> Placement::accesses() const {
+  // Memories by number: of variables, which may overlap one another, by address; of values; of scratch.
+  constexpr int64_t kVariables = -1;
+  std::vector<std::vector<Access>> accesses(plan_.instructions_.size());
+  for (const Use& u : uses_) {
+    std::vector<Access>& of = accesses[u.instruction];
+    if (u.ref.scratch) {
+      of.push_back({g_.num_values() + u.ref.id, 0, scratch_[u.ref.id].bytes, u.writes});
+      continue;
+    }
+    const auto [base, at] = base_of(u.ref.id);
+    int64_t memory = base, begin = at;
+    if (place_[base].home == Home::variable) {
+      memory = kVariables;
+      begin += reinterpret_cast<intptr_t>(plan_.variables_[place_[base].index].state->array.data());
+    }
+    of.push_back({memory, begin, begin + g_.spec(u.ref.id).bytes(), u.writes});
+  }
+  return accesses;
+}
+
+void Placement::reorder(const std::vector<size_t>& order) {
+  std::vector<int> now(order.size());
+  for (size_t i = 0; i < order.size(); ++i) now[order[i]] = static_cast<int>(i);
+  for (Program& p : programs_) p.instruction = now[p.instruction];
+  for (Scratch& s : scratch_) s.first = INT32_MAX, s.last = -1;
+  for (Use& u : uses_) {
+    u.instruction = now[u.instruction];
+    if (!u.ref.scratch) continue;
+    Scratch& s = scratch_[u.ref.id];
+    s.first = std::min(s.first, u.instruction);
+    s.last = std::max(s.last, u.instruction);
+  }
+}
+
+// A tile program's output takes over the memory of an input that dies there, unless an instruction beside it reads it.
+void Placement::share_memory(const std::vector<int>& stage_of, const std::vector<int>& first, std::vector<int>& last) {
+  const auto used_beside = [&](int instruction, ValueId v) {
+    return std::any_of(uses_.begin(), uses_.end(), [&](const Use& u) {
+      return !u.ref.scratch && u.instruction != instruction && stage_of[u.instruction] == stage_of[instruction] &&
+             base_of(u.ref.id).first == v;
+    });
+  };
   for (const Program& p : programs_) {
     std::vector<ValueId> given;
     for (const TileDraft::Operand& o : p.draft.operands) {
@@ -192,7 +234,8 @@ void Placement::share_memory(const std::vector<int>& first, std::vector<int>& la
         if (v == out || place_[in.value].home != Home::arena || place_[in.value].inside != kNoValue ||
             last[in.value] != p.instruction || last[v] > p.instruction ||
             g_.spec(in.value).bytes() != g_.spec(out).bytes() ||
-            std::find(given.begin(), given.end(), v) != given.end() || !shareable(p.instruction, out, in.value)) {
+            std::find(given.begin(), given.end(), v) != given.end() || used_beside(p.instruction, in.value) ||
+            !shareable(p.instruction, out, in.value)) {
           continue;
         }
         shares_[out] = v;
@@ -204,7 +247,7 @@ void Placement::share_memory(const std::vector<int>& first, std::vector<int>& la
   }
 }
 
-void Placement::finish() {
+void Placement::finish(const std::vector<int>& stage_of) {
   // Lives of arena values, following pieces into what they are part of.
   std::vector<int> first(g_.num_values(), INT32_MAX), last(g_.num_values(), -1);
   for (const Use& u : uses_) {
@@ -213,17 +256,18 @@ void Placement::finish() {
     first[b] = std::min(first[b], u.instruction);
     last[b] = std::max(last[b], u.instruction);
   }
-  share_memory(first, last);
+  share_memory(stage_of, first, last);
   std::vector<Lifetime> lifetimes;
   for (int v = 0; v < g_.num_values(); ++v) {
-    if (last[v] < 0 || place_[v].home != Home::arena || place_[v].inside != kNoValue || shares_[v] != kNoValue) continue;
+    if (last[v] < 0 || place_[v].home != Home::arena || place_[v].inside != kNoValue || shares_[v] != kNoValue)
+      continue;
     place_[v].lifetime = static_cast<int>(lifetimes.size());
-    lifetimes.push_back({g_.spec(v).bytes(), first[v], last[v]});
+    lifetimes.push_back({g_.spec(v).bytes(), stage_of[first[v]], stage_of[last[v]]});
   }
   for (Scratch& s : scratch_) {
     if (s.last < 0) continue;
     s.lifetime = static_cast<int>(lifetimes.size());
-    lifetimes.push_back({s.bytes, s.first, s.last});
+    lifetimes.push_back({s.bytes, stage_of[s.first], stage_of[s.last]});
   }
   plan_.arena_bytes_ = assign_offsets(lifetimes);
   for (const Use& u : uses_) {
@@ -238,10 +282,18 @@ void Placement::finish() {
       case Home::arena:
         plan_.arena_patches_.push_back({u.field, lifetimes[place_[holder(base)].lifetime].offset + offset});
         break;
-      case Home::input: plan_.input_patches_[place.index].push_back({u.field, offset}); break;
-      case Home::output: plan_.output_patches_[place.index].push_back({u.field, offset}); break;
-      case Home::variable: plan_.variables_[place.index].patches.push_back({u.field, offset}); break;
-      case Home::constant: *u.field = plan_.constants_[place.index].data() + offset; break;
+      case Home::input:
+        plan_.input_patches_[place.index].push_back({u.field, offset});
+        break;
+      case Home::output:
+        plan_.output_patches_[place.index].push_back({u.field, offset});
+        break;
+      case Home::variable:
+        plan_.variables_[place.index].patches.push_back({u.field, offset});
+        break;
+      case Home::constant:
+        *u.field = plan_.constants_[place.index].data() + offset;
+        break;
     }
   }
 }

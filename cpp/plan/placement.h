@@ -6,6 +6,7 @@
 
 #include "plan/fusion.h"
 #include "plan/plan.h"
+#include "plan/stages.h"
 #include "plan/tile_builder.h"
 
 namespace falconet {
@@ -40,8 +41,13 @@ class Placement {
   // The field holds an output's or variable's address at each run.
   void bind_target(void** field, const Copy& copy);
 
-  // Lays out the arena and tells the plan where every field points.
-  void finish();
+  // By instruction, what it touches. After settle_updates.
+  std::vector<std::vector<Access>> accesses() const;
+  // The instructions were put in another order: number i is now what was number order[i].
+  void reorder(const std::vector<size_t>& order);
+  // Lays out the arena and tells the plan where every field points. `stage_of`: by instruction, ascending; what runs at
+  // the same time shares no memory.
+  void finish(const std::vector<int>& stage_of);
 
  private:
   // Where a root value's memory is.
@@ -51,7 +57,7 @@ class Placement {
     int index = 0;
     ValueId inside = kNoValue;  // arena: part of this other value, at inside_offset
     int64_t inside_offset = 0;
-    int lifetime = -1;          // arena
+    int lifetime = -1;  // arena
   };
   struct Use {
     int instruction;
@@ -80,7 +86,7 @@ class Placement {
   std::pair<ValueId, int64_t> base_of(ValueId v) const;
   // The value whose memory v takes over from it.
   ValueId holder(ValueId v) const;
-  void share_memory(const std::vector<int>& first, std::vector<int>& last);
+  void share_memory(const std::vector<int>& stage_of, const std::vector<int>& first, std::vector<int>& last);
 
   const Graph& g_;
   const Values& values_;

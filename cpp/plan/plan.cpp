@@ -30,10 +30,22 @@ void Plan::bind() {
   }
 }
 
+void run_instruction(const Instruction& i) {
+  i.grain == 0 ? i.task(i.args, 0, i.units) : pool::parallel_for(i.task, i.args, i.units, i.grain);
+}
+
 void Plan::execute() {
-  for (const Instruction& i : instructions_) {
-    i.grain == 0 ? i.task(i.args, 0, i.units) : pool::parallel_for(i.task, i.args, i.units, i.grain);
-  }
+  for (const Instruction& stage : stages_) run_instruction(stage);
+  check_indices();
+}
+
+void Plan::execute(const Instruction& last) {
+  for (size_t i = 0; i + 1 < stages_.size(); ++i) run_instruction(stages_[i]);
+  run_instruction(last);
+  check_indices();
+}
+
+void Plan::check_indices() {
   for (const IndexCheck& check : index_checks_) {
     if (*check.flag) {
       *check.flag = 0;
@@ -67,9 +79,10 @@ std::string Plan::text() const {
   char line[256];
   for (size_t i = 0; i < instructions_.size(); ++i) {
     const Instruction& in = instructions_[i];
-    std::snprintf(line, sizeof line, "%4zu  %-44s units %-8lld grain %-6lld cost %-12lld bytes %lld\n", i,
-                  infos_[i].name.c_str(), static_cast<long long>(in.units), static_cast<long long>(in.grain),
-                  static_cast<long long>(infos_[i].cost), static_cast<long long>(infos_[i].bytes));
+    std::snprintf(line, sizeof line, "%4zu  %-44s stage %-4d units %-8lld grain %-6lld cost %-12lld bytes %lld\n", i,
+                  infos_[i].name.c_str(), stage_of_[i], static_cast<long long>(in.units),
+                  static_cast<long long>(in.grain), static_cast<long long>(infos_[i].cost),
+                  static_cast<long long>(infos_[i].bytes));
     text += line;
   }
   std::snprintf(line, sizeof line, "arena %zu bytes\n", arena_bytes_);

@@ -35,6 +35,7 @@ struct Instruction {
   int64_t units;
   int64_t grain;  // units of a chunk; 0: the caller's thread does all
 };
+void run_instruction(const Instruction& instruction);
 
 // What profile and dump say of an instruction.
 struct InstructionInfo {
@@ -56,6 +57,10 @@ class Plan {
   void set_output(int i, void* data);
   void bind();  // arena and variables, where they moved; run() does it by itself
   void execute();
+  // With work of the caller's own beside the last stage: `last` does what last_stage() does, and that.
+  void execute(const Instruction& last);
+  // The instructions of the last stage, cut in chunks for that; empty where nothing may run beside them.
+  const std::vector<Instruction>& last_stage() const { return last_stage_; }
 
   // The memory that the variables have now, for whoever runs the plan while other threads may give them other memory.
   std::vector<std::shared_ptr<Buffer>> variable_memory() const;
@@ -64,6 +69,7 @@ class Plan {
   const std::vector<Spec>& output_specs() const { return output_specs_; }
   const std::vector<Instruction>& instructions() const { return instructions_; }
   const std::vector<InstructionInfo>& infos() const { return infos_; }
+  const std::vector<int>& stage_of() const { return stage_of_; }  // by instruction; those of one stage run together
   size_t arena_bytes() const { return arena_bytes_; }
   int64_t cost() const { return cost_; }  // about the flops of a run
   std::string text() const;
@@ -71,6 +77,7 @@ class Plan {
  private:
   friend class Planner;
   friend class Placement;
+  void check_indices();
   struct Patch {
     void** field;
     int64_t offset;
@@ -87,6 +94,9 @@ class Plan {
 
   std::vector<Instruction> instructions_;
   std::vector<InstructionInfo> infos_;
+  std::vector<int> stage_of_;
+  std::vector<Instruction> stages_;  // what runs: an instruction, or the chunks of several
+  std::vector<Instruction> last_stage_;
   std::vector<std::shared_ptr<Buffer>> memory_;  // arguments and their tables
   std::vector<Array> constants_;
   std::vector<std::unique_ptr<SubPlan>> sub_plans_;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "base/thread_pool.h"
 #include "graph/lowering.h"
 #include "graph/simplify.h"
 #include "plan/placement.h"
+#include "plan/stages.h"
 #include "plan/tile_builder.h"
 
 namespace falconet {
@@ -45,6 +47,22 @@ struct BodyPlan : SubPlan {
 
 constexpr int64_t kCopyUnit = 64 << 10;
 
+// Nanoseconds of one core, roughly: a product's flops, an elementwise chain's bytes from L2 or L3.
+int64_t work_time(int64_t flops, int64_t bytes) {
+  constexpr int64_t kFlops = 100, kBytes = 40;
+  return std::max(flops / kFlops, bytes / kBytes);
+}
+// An op's operands may be far larger than what it touches of them (rows of a table): by the convention of Lowering::emit
+// its cost says how much.
+int64_t touched_bytes(const InstructionInfo& info) { return std::min(info.bytes, 4 * info.cost); }
+int64_t work_time(const InstructionInfo& info) { return work_time(info.cost, touched_bytes(info)); }
+
+// Units of a chunk: enough chunks that a late thread costs little, each large enough to be worth claiming.
+int64_t shared_grain(int64_t units, int64_t time) {
+  constexpr int64_t kChunk = 1'000, kMostChunks = 64;  // nanoseconds; of an instruction
+  return std::max<int64_t>(1, units / std::clamp<int64_t>(time / kChunk, 1, kMostChunks));
+}
+
 void copy_bytes(const void* args, int64_t begin, int64_t end) {
   const CopyBytes& a = *static_cast<const CopyBytes*>(args);
   const int64_t from = begin * kCopyUnit, to = std::min(end * kCopyUnit, a.bytes);
@@ -64,10 +82,13 @@ class Planner {
 
   std::unique_ptr<Plan> run() {
     for (const Item& item : items_) lower(item);
+    const size_t copies = plan_->instructions_.size();
     write_back();
-    placement_.finish();
+    for (size_t i = copies; i < plan_->instructions_.size(); ++i) alone_.push_back(i);
     for (const InstructionInfo& i : plan_->infos_) plan_->cost_ += i.cost;
     share_out();
+    make_stages();
+    placement_.finish(plan_->stage_of_);
     return std::move(plan_);
   }
 
@@ -92,15 +113,16 @@ class Planner {
     return args;
   }
 
-  // Decides which instructions the threads share, now that their operands are known. An op's operands may be far larger
-  // than what it touches of them (rows of a table): by the convention of Lowering::emit its cost says how much.
+  // Decides which instructions the threads share, now that their operands are known.
   void share_out() {
     for (size_t i = 0; i < plan_->instructions_.size(); ++i) {
       const InstructionInfo& info = plan_->infos_[i];
       Instruction& instruction = plan_->instructions_[i];
-      instruction.grain = parallel_grain(instruction.units, info.cost, std::min(info.bytes, 4 * info.cost), threads_);
+      instruction.grain = parallel_grain(instruction.units, info.cost, touched_bytes(info), threads_);
     }
   }
+  // Decides which run at the same time, and puts them in that order.
+  void make_stages();
 
   void* keep_bytes(size_t bytes) {
     bytes = (bytes + 31) / 32 * 32;
@@ -136,6 +158,7 @@ class Planner {
   const std::vector<Item> items_;
   const std::vector<bool> needed_;
   Placement placement_;
+  std::vector<size_t> alone_;  // instructions that share no stage
   std::byte* chunk_at_ = nullptr;
   size_t chunk_left_ = 0;
 };
@@ -163,6 +186,7 @@ class Planner::NodeLowering : public Lowering {
     return offset >= 0 && offset == node().op->place_inputs(p_.g_, node())[i];
   }
   const SubPlan* sub_plan(const Graph& body) override {
+    has_sub_plan_ = true;
     p_.plan_->sub_plans_.push_back(std::make_unique<BodyPlan>(body, p_.threads_));
     return p_.plan_->sub_plans_.back().get();
   }
@@ -203,6 +227,10 @@ class Planner::NodeLowering : public Lowering {
  private:
   Planner& p_;
   const Item& item_;
+  bool has_sub_plan_ = false;
+
+ public:
+  bool has_sub_plan() const { return has_sub_plan_; }
 };
 
 void Planner::lower(const Item& item) {
@@ -212,7 +240,10 @@ void Planner::lower(const Item& item) {
   for (int o = 0; o < n.num_outputs; ++o) empty &= g_.spec(n.output(o)).size() == 0;
   if (empty) return;  // nothing to compute; kernels may assume sizes of at least 1
   NodeLowering lowering(*this, n, item);
+  const size_t first = plan_->instructions_.size();
   n.op->lower(lowering);
+  if (!lowering.has_sub_plan()) return;
+  for (size_t i = first; i < plan_->instructions_.size(); ++i) alone_.push_back(i);
 }
 
 TileProgram* Planner::keep_program(const TileDraft& draft, int instruction, ValueId product) {
@@ -331,17 +362,59 @@ void Planner::write_back() {
   }
 }
 
+void Planner::make_stages() {
+  std::vector<Instruction>& instructions = plan_->instructions_;
+  const size_t count = instructions.size();
+  std::vector<int> stage_of(count);
+  std::iota(stage_of.begin(), stage_of.end(), 0);
+  // A plan that is to use fewer threads than there are has one chunk for each, and a stage would have more.
+  const bool shares = threads_ > 1 && threads_ == pool::num_threads();
+  if (shares) {
+    const std::vector<std::vector<Access>> accesses = placement_.accesses();
+    std::vector<StageInput> inputs(count);
+    for (size_t i = 0; i < count; ++i) inputs[i] = {accesses[i], work_time(plan_->infos_[i]), false};
+    for (size_t i : alone_) inputs[i].alone = true;
+    stage_of = find_stages(instructions, inputs);
+  }
+  std::vector<size_t> order(count);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return stage_of[a] < stage_of[b]; });
+  const std::vector<Instruction> unordered_instructions = instructions;
+  const std::vector<InstructionInfo> unordered_infos = plan_->infos_;
+  for (size_t i = 0; i < count; ++i) {
+    instructions[i] = unordered_instructions[order[i]];
+    plan_->infos_[i] = unordered_infos[order[i]];
+    plan_->stage_of_.push_back(stage_of[order[i]]);
+  }
+  placement_.reorder(order);
+  for (size_t first = 0, last; first < count; first = last) {
+    std::vector<Instruction> together;
+    for (last = first; last < count && plan_->stage_of_[last] == plan_->stage_of_[first]; ++last) {
+      together.push_back(instructions[last]);
+      together.back().grain = shared_grain(instructions[last].units, work_time(plan_->infos_[last]));
+    }
+    const bool alone = std::find(alone_.begin(), alone_.end(), order[first]) != alone_.end();
+    if (last == count && shares && !alone) plan_->last_stage_ = together;
+    if (together.size() == 1) {
+      plan_->stages_.push_back(instructions[first]);
+      continue;
+    }
+    std::copy(together.begin(), together.end(), instructions.begin() + first);
+    const std::vector<StageChunk> chunks = stage_chunks(together);
+    void* kept = keep_bytes(sizeof(StageChunk) * chunks.size());
+    std::memcpy(kept, chunks.data(), sizeof(StageChunk) * chunks.size());
+    plan_->stages_.push_back({run_stage_chunks, kept, static_cast<int64_t>(chunks.size()), 1});
+  }
+}
+
 int64_t parallel_grain(int64_t units, int64_t flops, int64_t bytes, int threads) {
-  if (threads == 1 || units <= 1) return 0;
-  // What one core does in a nanosecond, roughly: a product's flops, an elementwise chain's bytes from L2 or L3.
-  constexpr int64_t kFlops = 100, kBytes = 40;
-  constexpr int64_t kWorthwhile = 6'000, kChunk = 1'000, kMostChunks = 64;  // nanoseconds, nanoseconds, a region's
-  const int64_t time = std::max(flops / kFlops, bytes / kBytes);
-  if (time < kWorthwhile) return 0;
-  // Enough chunks that a late thread costs little; each large enough to be worth claiming. As many as threads keep a
-  // region to that many of the pool.
+  // Nanoseconds of which it pays to hand half over.
+  constexpr int64_t kWorthwhile = 6'000;
+  const int64_t time = work_time(flops, bytes);
+  if (threads == 1 || units <= 1 || time < kWorthwhile) return 0;
+  // As many chunks as threads keep a region to that many of the pool.
   if (threads < pool::num_threads()) return (units + threads - 1) / threads;
-  return std::max<int64_t>(1, units / std::min(kMostChunks, time / kChunk));
+  return shared_grain(units, time);
 }
 
 std::unique_ptr<Plan> make_plan(const Graph& graph, std::shared_ptr<Arena> arena, const PlanOptions& options) {

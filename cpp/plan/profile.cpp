@@ -4,7 +4,6 @@
 #include <chrono>
 
 #include "base/error.h"
-#include "base/thread_pool.h"
 
 namespace falconet {
 
@@ -16,9 +15,8 @@ std::vector<InstructionTime> profile_plan(Plan& plan, const void* const* inputs,
   plan.run(inputs, outputs);
   for (int r = 0; r < repeats; ++r) {
     for (size_t i = 0; i < instructions.size(); ++i) {
-      const Instruction& in = instructions[i];
       const auto begin = Clock::now();
-      in.grain == 0 ? in.task(in.args, 0, in.units) : pool::parallel_for(in.task, in.args, in.units, in.grain);
+      run_instruction(instructions[i]);
       times[i].push_back(std::chrono::duration<double, std::nano>(Clock::now() - begin).count());
     }
   }
