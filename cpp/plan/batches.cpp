@@ -12,7 +12,8 @@ namespace falconet {
 namespace {
 
 constexpr int64_t kLine = 64;
-constexpr int64_t kFarBytes = 4;
+// Rows come from afar, one by one: each byte takes several times that of an operand, and each row as much as these.
+constexpr int64_t kFarBytes = 4, kLeastBytes = 16;
 // Gathered at a time: small batches share the price of a call, and still lie in L1 when used.
 constexpr int64_t kSpanBytes = 16 << 10;
 // Rows lie anywhere, so each costs a wait for memory unless it was asked for this many bytes ahead.
@@ -99,8 +100,7 @@ std::vector<Instruction> Batches::gathers_of(Window& window, int64_t from, int64
     g.order = order_ + from;
     g.count = count;
     if (g.row_bytes == 0) continue;
-    // Rows come from afar, one by one: each byte takes several times that of an operand.
-    const int64_t bytes = kFarBytes * count * std::max(g.row_bytes, kLine);
+    const int64_t bytes = kFarBytes * count * std::max(g.row_bytes, kLeastBytes);
     instructions.push_back({gather_task(g.row_bytes), &g, count, parallel_grain(count, 0, bytes, pool::num_threads())});
   }
   return instructions;
