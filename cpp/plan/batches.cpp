@@ -25,6 +25,10 @@ constexpr int64_t kLinesAhead = 64;
 // Rows gathered ahead take as much memory again.
 constexpr int64_t kMostBytesAhead = 4 << 20;
 
+int64_t gather_grain(int64_t row_bytes, int64_t count) {
+  return parallel_grain(count, 0, kFarBytes * count * std::max(row_bytes, kLeastBytes), pool::num_threads());
+}
+
 }  // namespace
 
 // kBytes: rows are copied by this many bytes at a time, in one or two moves each; 0: any size, copied as a whole.
@@ -100,8 +104,7 @@ std::vector<Instruction> Batches::gathers_of(Window& window, int64_t from, int64
     g.order = order_ + from;
     g.count = count;
     if (g.row_bytes == 0) continue;
-    const int64_t bytes = kFarBytes * count * std::max(g.row_bytes, kLeastBytes);
-    instructions.push_back({gather_task(g.row_bytes), &g, count, parallel_grain(count, 0, bytes, pool::num_threads())});
+    instructions.push_back({gather_task(g.row_bytes), &g, count, gather_grain(g.row_bytes, count)});
   }
   return instructions;
 }
@@ -124,9 +127,14 @@ void Batches::feed(Plan& plan, int64_t from, int64_t count) {
 }
 
 bool Batches::gathers_ahead(const Plan& plan) const {
+  if (!order_ || span_ != batch_size_ || plan.last_stage().empty()) return false;
   int64_t bytes = 0;
-  for (const Source& s : sources_) bytes += s.row_bytes * batch_size_;
-  return order_ && span_ == batch_size_ && bytes <= kMostBytesAhead && !plan.last_stage().empty();
+  bool is_shared = false;
+  for (const Source& s : sources_) {
+    bytes += s.row_bytes * batch_size_;
+    is_shared |= gather_grain(s.row_bytes, batch_size_) > 0;
+  }
+  return is_shared && bytes <= kMostBytesAhead;
 }
 
 void Batches::run(Plan& plan, int64_t from, int64_t count) {
