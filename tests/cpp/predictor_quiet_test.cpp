@@ -1,4 +1,4 @@
-// What a run does not do: allocate, take a lock, call the system.
+// What a run does not do: allocate, take a lock, call the system, touch a page for the first time.
 #include "quiet.h"
 
 #include "check.h"
@@ -7,6 +7,9 @@
 #include "serve_models.h"
 
 #if defined(FALCONET_CAN_COUNT)
+
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 using namespace falconet;
 using namespace serve_models;
@@ -30,10 +33,17 @@ struct Case {
   int64_t rows_;
 };
 
+int64_t page_faults() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt + usage.ru_majflt;
+}
+
 void check_quiet(Case& c) {
   c.run(2);
-  const int64_t allocated = allocations.load(), locked = locks.load();
+  const int64_t allocated = allocations.load(), locked = locks.load(), faults = page_faults();
   c.run(1000);
+  CHECK_EQ(page_faults() - faults, 0);
   CHECK_EQ(allocations.load() - allocated, 0);
   CHECK_EQ(locks.load() - locked, 0);
   const int64_t calls = system_calls_of([&] { c.run(1000); });
@@ -58,6 +68,11 @@ TEST(the_counters_count) {
     for (int i = 0; i < 5; ++i) syscall(SYS_getpid);
   });
   CHECK(calls == 5 || calls == -1);
+  void* const page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const int64_t faults = page_faults();
+  *static_cast<volatile char*>(page) = 1;
+  CHECK(page_faults() > faults);
+  munmap(page, 4096);
 }
 
 TEST(a_prediction_is_quiet) {

@@ -2,12 +2,11 @@
 
     python tests/hostile/make_hostile.py
 
-`CASES` says what each is and the words that its error must have. A checksum that is right does not make a file good:
-these have one, but where the checksum is the point. `tests/python/test_hostile.py` loads them; they are also the
-fuzzer's corpus.
+`cases` says what each is and the words that its error must have; `ACCEPTED` are files that must load. A checksum that
+is right does not make a file good: these have one, but where the checksum is the point. `tests/python/test_hostile.py`
+loads them; they are also the fuzzer's corpus.
 """
 
-import copy
 import json
 import zlib
 from pathlib import Path
@@ -67,7 +66,8 @@ class File:
             "kind": "graph",
             "producer": "hostile",
         }
-        self.header = self.text = self.length = None
+        self.text = self.length = None
+        self.align = 64
 
     def lay_out(self):
         """Header and payload of what is there."""
@@ -82,7 +82,7 @@ class File:
                 "data_offsets": [len(payload), len(payload) + len(raw)],
             }
             payload += raw
-            gap = -len(payload) % 64
+            gap = -len(payload) % self.align
             if gap:
                 header[f"__pad__/{pads}"] = {
                     "dtype": "U8",
@@ -99,7 +99,7 @@ class File:
             header = change(header) or header
         text = self.text(header) if self.text else json.dumps(header)
         raw = text if isinstance(text, bytes) else text.encode()
-        raw += b" " * (-(8 + len(raw)) % 64)
+        raw += b" " * (-(8 + len(raw)) % self.align)
         length = len(raw) if self.length is None else self.length
         data = length.to_bytes(8, "little") + raw + payload
         return sealed(data) if seal else data
@@ -112,6 +112,18 @@ def sealed(data):
     at += 6
     zeroed = data[:at] + b"00000000" + data[at + 8 :]
     return zeroed[:at] + f"{zlib.crc32(zeroed):08x}".encode() + zeroed[at + 8 :]
+
+
+def misaligned():
+    """As good as any, but that no array lies at a multiple of its element's size."""
+    file = File()
+    file.align = 1
+    data = file.bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    if start % 2:
+        return data
+    file.metadata["producer"] += "s"
+    return file.bytes()
 
 
 def with_entry(name, **members):
@@ -220,6 +232,7 @@ def cases():
         # paths and archives
         "external_data_path": (File().bytes(with_entry("w", location="../../etc/passwd")), "unknown key"),
         "constant_path": (with_nodes([x_input(), {"op": "constant", "tensor": "../../../etc/passwd"}]), "is missing"),
+        "tar_archive": (b"../../etc/cron.d/x".ljust(257, b"\0") + b"ustar\x0000" + bytes(248), "not a model file"),
         "zip_archive": (b"PK\x03\x04" + bytes(60), "not a model file"),
         "gzip": (b"\x1f\x8b\x08" + bytes(61), "not a model file"),
         "pickle": (b"\x80\x04\x95" + b"\xff" * 61, "not a model file"),
@@ -430,14 +443,16 @@ def cases():
     }
 
 
-GOOD = copy.deepcopy(File().bytes())
+GOOD = File().bytes()
+ACCEPTED = {"good": GOOD, "misaligned": misaligned()}
 
 if __name__ == "__main__":
     folder = HERE / "files"
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.falconet"):
         old.unlink()
-    (folder / "good.falconet").write_bytes(GOOD)
+    for name, data in ACCEPTED.items():
+        (folder / f"{name}.falconet").write_bytes(data)
     for name, (data, *_) in cases().items():
         if len(data) <= 16384:  # large ones are made anew by the test
             (folder / f"{name}.falconet").write_bytes(data)
