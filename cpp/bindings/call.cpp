@@ -254,6 +254,10 @@ Signature& signature_of(py::handle self) {
 
 void attach(py::handle self, Callee callee) {
   if (!PyType_IsSubtype(Py_TYPE(self.ptr()), call_type)) fail<TypeError>("[call] needs a Call");
+  // Another thread may be inside a call, which reads the signature after it has computed.
+  if (reinterpret_cast<CallObject*>(self.ptr())->signature) {
+    fail<TypeError>("[", callee.owner, "] was initialised already: make another one, or use update() for other weights");
+  }
   auto s = std::make_unique<Signature>();
   s->callee = std::move(callee);
   for (const Port& p : s->callee.inputs()) s->inputs.push_back(info_of(p));
@@ -269,9 +273,7 @@ void attach(py::handle self, Callee callee) {
       s->rows_axis = static_cast<int>(d);
     }
   }
-  Signature*& held = reinterpret_cast<CallObject*>(self.ptr())->signature;
-  delete held;
-  held = s.release();
+  reinterpret_cast<CallObject*>(self.ptr())->signature = s.release();
 }
 
 // --- the other way: arrays of the right dtypes, whatever their shapes; errors name ports ---

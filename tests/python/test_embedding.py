@@ -1,5 +1,6 @@
 """The libraries for C and C++: consumer projects are configured, compiled and run, and give Python's bits."""
 
+import ctypes
 import os
 import pathlib
 import shutil
@@ -59,7 +60,9 @@ def check_prediction(program, model, **kwargs):
 def test_cmake_project(language, shared, cmake_dir, model, tmp_path):
     cmake = tool("cmake")
     tool("cc" if language == "c" else "c++")
-    run(cmake, "-S", EXAMPLES / language, "-B", tmp_path, f"-Dfalconet_DIR={cmake_dir}", f"-DBUILD_SHARED_LIBS={shared}")
+    run(
+        cmake, "-S", EXAMPLES / language, "-B", tmp_path, f"-Dfalconet_DIR={cmake_dir}", f"-DBUILD_SHARED_LIBS={shared}"
+    )
     run(cmake, "--build", tmp_path)
     check_prediction(tmp_path / "predict", model)
 
@@ -84,7 +87,9 @@ def test_pkg_config(language, flags, cmake_dir, model, tmp_path):
     lib = str(cmake_dir.parents[1])
     run(compiler, *flags, source, "-o", tmp_path / "shared", *ask("--cflags", "--libs"), f"-Wl,-rpath,{lib}")
     check_prediction(tmp_path / "shared", model)
-    static = [os.path.join(lib, "libfalconet.a") if a == "-lfalconet" else a for a in ask("--cflags", "--libs", "--static")]
+    static = [
+        os.path.join(lib, "libfalconet.a") if a == "-lfalconet" else a for a in ask("--cflags", "--libs", "--static")
+    ]
     run(compiler, *flags, source, "-o", tmp_path / "static", *static)
     check_prediction(tmp_path / "static", model)
 
@@ -108,3 +113,28 @@ def test_libraries_need_no_python_openmp_or_blas(cmake_dir):
     libraries = {line.split("[")[1].rstrip("]") for line in needed.splitlines() if "NEEDED" in line}
     allowed = ("libstdc++", "libm.", "libgcc_s", "libc.", "libpthread", "ld-linux", "libc++", "libunwind")
     assert all(name.startswith(allowed) for name in libraries), libraries
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="written for libfalconet.so")
+def test_rows_have_pythons_bits_in_every_batch(cmake_dir, tmp_path):
+    """Promise D1: through the C API, at any number of rows, place in the batch and number of threads."""
+    suffix = "dylib" if sys.platform == "darwin" else "so"
+    library = ctypes.CDLL(str(cmake_dir.parents[1] / f"libfalconet.{suffix}"))
+    library.falconet_predictor_free.argtypes = [ctypes.c_void_p]
+    run_f32 = library.falconet_predictor_run_f32
+    run_f32.argtypes = [ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_void_p, ctypes.c_size_t] * 2]
+    keras.utils.set_random_seed(4)
+    made = keras.Sequential([keras.Input((40,)), *(keras.layers.Dense(n, activation="tanh") for n in (300, 70, 5))])
+    made.export(tmp_path / "m.falconet")
+    x = np.random.default_rng(0).standard_normal((257, 40)).astype("float32")
+    p = keras.Predictor(tmp_path / "m.falconet")
+    alone = np.concatenate([p(row[None]) for row in x])
+    model = ctypes.c_void_p()
+    assert library.falconet_predictor_load(os.fsencode(tmp_path / "m.falconet"), None, ctypes.byref(model)) == 0
+    for rows in range(1, 258):
+        assert library.falconet_set_num_threads(1 + rows % 3) == 0
+        y, begin = np.empty((rows, 5), "float32"), (rows * 7) % (258 - rows)
+        part = x[begin : begin + rows]
+        assert run_f32(model, rows, part.ctypes.data, part.size, y.ctypes.data, y.size) == 0
+        assert np.array_equal(y, alone[begin : begin + rows]), rows
+    library.falconet_predictor_free(model)

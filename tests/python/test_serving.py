@@ -186,6 +186,9 @@ def test_models_that_cannot_be_served_are_refused(tmp_path):
         keras.Predictor(mlp(), batch_sizes=(1, 0))
     with pytest.raises(TypeError, match="never initialised"):
         keras.Predictor.__new__(keras.Predictor)(1)
+    p = keras.Predictor(mlp())
+    with pytest.raises(TypeError, match="initialised already"):
+        p.__init__(mlp())
     model = mlp()
     model.export(tmp_path / "m.falconet")
     with pytest.raises(ValueError, match="exported without one. Export it with training=True"):

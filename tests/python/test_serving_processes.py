@@ -96,7 +96,8 @@ other.join()
 done.set()
 thread.join()
 print(len(codes), sum(code != 0 for code in codes), same())
-"""
+""",
+        timeout=120 + count,
     )
     assert out.split() == [str(count), "0", "True"]
 

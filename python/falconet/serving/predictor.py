@@ -79,10 +79,10 @@ class Predictor(Function):
         self._attach(_core.NativePredictor(native_source(model, self.owner), count, sizes))
 
     def _attach(self, native: Any) -> None:
+        _core.call_attach(self, native, self.owner)
         self._native = native
         self.inputs = tuple(Port(*p) for p in native.inputs)
         self.outputs = tuple(Port(*p) for p in native.outputs)
-        _core.call_attach(self, native, self.owner)
 
     @property
     def metadata(self) -> dict[str, str]:
