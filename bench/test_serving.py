@@ -87,3 +87,32 @@ def test_peers(workload, contender, measured):
 
 
 test_peers.workloads = _peer_cells
+
+
+def widths():
+    """Promise T4: for each width and batch, all threads against every smaller number."""
+    most = falconet.num_threads()
+    counts = sorted({1, most} | {n for n in (2, 4, 8, 16, 32) if n < most})
+    found = []
+    for width in (8, 16, 32, 64, 128, 256, 512, 1024):
+        for batch in (1, 32, 128):
+            network = networks.Network(f"{width}-{width}-{width}", (width,) * 3, "relu", "linear", batch=batch)
+            x = network.data()[0]
+
+            def make(threads, network=network, x=x):
+                predictor = falconet.Predictor(_model(network), threads=threads, batch_sizes=(network.batch,))
+                return functools.partial(predictor, x)
+
+            contenders = {OURS: functools.partial(make, None)}
+            contenders |= {f"threads={n}": functools.partial(make, n) for n in counts}
+            found.append(Workload(f"width {width}, batch {batch}", contenders, flops=network.forward_flops))
+    return found
+
+
+@pytest.mark.parametrize("cell", widths(), ids=lambda cell: cell.name)
+def test_no_number_of_threads_beats_the_default(cell, bench):
+    """Where there are several cores: by no more than a twentieth, and the noise of a quiet machine."""
+    if bench.is_quick:
+        pytest.skip("quick contests are too short to judge by")
+    ratios = {name: bench.measure(cell, name).ratio for name in cell.contenders}
+    assert min(ratios.values()) >= NOISE / 1.05, ratios
