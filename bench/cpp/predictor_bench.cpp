@@ -1,5 +1,5 @@
-// Times of Predictor::run in C++: the first call after loading, the distribution of later ones, and what the data does
-// to them.
+// Times of Predictor::run in C++: the first call after loading, the distribution of later ones, what a pause and what the
+// data do to them.
 //
 //   predictor_bench [calls]
 //
@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <thread>
 
 #include "serve/predictor.h"
 #include "serve_models.h"
@@ -59,6 +60,22 @@ void distribution(const std::vector<int64_t>& widths, int64_t rows, int calls) {
               static_cast<long long>(rows), first, at(0.5), at(0.99), at(0.999), at(0.999) / at(0.5), times.back());
 }
 
+// What a pause costs, in which caches may become somebody else's: calls a second apart beside those without a pause.
+void spaced(const std::vector<int64_t>& widths, int calls) {
+  Runner r(serve_models::mlp(widths, 1), 1);
+  const double usual = r.median(2000);
+  std::vector<double> times(static_cast<size_t>(calls));
+  for (double& t : times) {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    t = r.run();
+  }
+  std::sort(times.begin(), times.end());
+  std::printf("%lld-...-%lld, a second apart: median %.1f us over the usual %.1f us; least %.1f, most %.1f\n",
+              static_cast<long long>(widths.front()), static_cast<long long>(widths.back()),
+              (times[times.size() / 2] - usual) / 1000, usual / 1000, (times.front() - usual) / 1000,
+              (times.back() - usual) / 1000);
+}
+
 // Medians in turns, as ratios to ordinary data.
 void data_kinds(const std::vector<int64_t>& widths, int64_t rows) {
   constexpr float kDenormal = 1e-41f, kOrdinary = -1;
@@ -99,6 +116,8 @@ int main(int argc, char** argv) {
   distribution({4, 64, 64, 1}, 1, calls);
   distribution({32, 64, 64, 1}, 1, calls);
   distribution({784, 512, 512, 10}, 1, calls / 20);
+  spaced({32, 64, 64, 1}, 9);
+  spaced({128, 256, 64}, 9);
   data_kinds({32, 64, 64, 1}, 1);
   data_kinds({128, 256, 64}, 64);
 }
