@@ -1,5 +1,5 @@
-// Times of Predictor::run in C++: the first call after loading, the distribution of later ones, what a pause and what the
-// data do to them.
+// Times of Predictor::run in C++: the first call after loading, the distribution of later ones, what a pause and what
+// the data do to them.
 //
 //   predictor_bench [calls]
 //

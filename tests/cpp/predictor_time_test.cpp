@@ -80,7 +80,8 @@ TEST(time_does_not_depend_on_the_data) {
                         {"not numbers", kNan, kNan},
                         {"denormal inputs", 1e-41f, kNan},
                         {"denormal inputs and weights", 1e-41f, 1e-41f}};
-  for (const auto& [widths, rows] : {std::pair<std::vector<int64_t>, int64_t>{{32, 64, 64, 1}, 1}, {{128, 256, 64}, 64}}) {
+  for (const auto& [widths, rows] :
+       {std::pair<std::vector<int64_t>, int64_t>{{32, 64, 64, 1}, 1}, {{128, 256, 64}, 64}}) {
     Timed ordinary(serve_models::mlp(widths, 1), rows);
     for (const Kind& kind : kinds) {
       Timed other(filled(widths, kind.weight), rows);

@@ -6,6 +6,7 @@
 // (FALCONET_FUZZ_MAIN) it is a program of its own:
 //   model_file_fuzz FILE...                       runs each file as it is
 //   model_file_fuzz --truncate FILE               every length of it
+//   model_file_fuzz --header FILE                 every byte of its header in all 255 other ways, the checksum as it is
 //   model_file_fuzz --mutate FILE [COUNT [SEED]]  every byte of text in it, header and graph, changed in COUNT random
 //   ways
 //                                                 (0: in all 255)
@@ -158,7 +159,7 @@ uint64_t next_random(uint64_t& state) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: model_file_fuzz [--truncate | --mutate] FILE...\n");
+    std::fprintf(stderr, "usage: model_file_fuzz [--truncate | --header | --mutate] FILE...\n");
     return 2;
   }
   const std::string mode = argv[1];
@@ -171,6 +172,21 @@ int main(int argc, char** argv) {
     }
     if (read > 0) {
       std::fprintf(stderr, "%zu truncations were read\n", read);
+      return 1;
+    }
+  } else if (mode == "--header") {
+    const std::vector<uint8_t> whole = bytes_of(argv[2]);
+    size_t header = 0;
+    std::memcpy(&header, whole.data(), 8);
+    for (size_t at = 0; at < header + 8; ++at) {
+      for (int k = 1; k < 256; ++k, ++runs) {
+        std::vector<uint8_t> changed = whole;
+        changed[at] ^= static_cast<uint8_t>(k);
+        read += static_cast<size_t>(run_exact(changed, false));
+      }
+    }
+    if (read > 0) {
+      std::fprintf(stderr, "%zu changed headers were read\n", read);
       return 1;
     }
   } else if (mode == "--mutate") {
