@@ -1,5 +1,6 @@
 // The numbers of the matrix product: tiles, blocks and thresholds, each with the inequality or measurement behind it.
-// Measured on AMD Zen 4 (L1 32 KiB, L2 1 MiB per core, L3 32 MiB); only speed depends on them, never a bit of a result.
+// Measured on AMD Zen 4 (L1 32 KiB, L2 1 MiB per core, L3 32 MiB), and on Zen 3 (L2 512 KiB) where there are 16
+// registers; only speed depends on them, never a bit of a result.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +21,28 @@ struct GemmBlocking {
   static constexpr int kWideRows = (kRegisters - kWideVecs - 2) / kWideVecs;
 
   // A panel of A (kRows x kc) fits L1 while B streams past it: 14 * 512 * 4 = 28 KiB of 32. A longer k is cut in equal
-  // parts, and each part reads and writes C once: kc = 256 loses 1 to 2 % to that.
-  static constexpr int64_t kKc = 2048 / kBytes;
-  // A block of B (kc x nc) lies in half of L2: 512 * 256 * 4 = 512 KiB of 1 MiB. Twice as many columns lose 1 % at
-  // 1024^3, where C and the next panel of A want the other half.
+  // parts, and each part reads and writes C once: kc = 256 loses 1 to 2 % to that. With few registers tiles are small,
+  // and B passes more often: there a panel of B stays in L1 too, 6 * 256 * 4 + 256 * 16 * 4 = 22 KiB.
+  static constexpr bool kFewRegisters = kRegisters < 32;
+  static constexpr int64_t kKc = (kFewRegisters ? 1024 : 2048) / kBytes;
+  // A block of B (kc x nc) lies in half of L2: 512 * 256 * 4 = 512 KiB of 1 MiB, 256 * 256 * 4 = 256 KiB of 512. Twice
+  // as many columns lose 1 % at 1024^3, where C and the next panel of A want the other half.
   static constexpr int64_t kNc = 1024 / kBytes / kNr * kNr;
+  // Whether A's panels are always packed, rather than read in place along rows or columns: every address in the tile's
+  // loop is then a constant beside a pointer. With 6 x 2 vectors that saves a sixth of the instructions, which counts
+  // where a core's front end is shared (Zen 3 beside a busy neighbour: 77 GFLOP/s in place, 87 packed).
+  static constexpr bool kPacksA = kFewRegisters;
+  // Whether a loop packs B before the panels of A use it, rather than the first of them as B passes: it reads B in
+  // longer pieces, which counts where tiles are narrow (128 x 768 x 3072 on Zen 3: 57 to 75 GFLOP/s).
+  static constexpr bool kPacksBFirst = kFewRegisters;
 
-  // Few rows times a matrix beyond kDirectBytes: rows of C that are kept in L1 while B streams past. Above 4 rows the
-  // loads and stores of C cost more than the packed path's strided reading of B.
-  static constexpr int kStreamRows = 4;
+  // Few rows times a matrix beyond kDirectBytes: rows of C that are kept in L1 while B streams past, a group of them at
+  // a time. Above, the loads and stores of C cost more than the packed path's strided reading of B (AVX-512), or than
+  // packing B (8 x 1024 x 1024 on Zen 3: 52 GFLOP/s against 49 in strides, and 21 against 14 where B is not cached).
+  static constexpr int kStreamGroup = 4;
+  static constexpr int kStreamRows = kFewRegisters ? 8 : 4;
+  // With A transposed, few columns of C: A and B are exchanged up to so many.
+  static constexpr int kExchangedColumns = kFewRegisters ? 2 * kRows : kRows;
   // Rows of B in one pass: each pass loads and stores C once, and rows * steps broadcasts of A take half the registers.
   static constexpr int stream_steps(int rows) {
     const int steps = kRegisters / 2 / rows;

@@ -21,6 +21,24 @@ void pack_b_rows(const T* b, int64_t ldb, int64_t k, int cols, T* out) {
   }
 }
 
+// A block of B, b (k, cols), rows ldb apart, as panels of kc * kNr elements each; row by row, so that what lies beyond
+// the caches is read in long pieces.
+template <class T>
+void pack_b_block(const T* b, int64_t ldb, int64_t k, int64_t cols, int64_t kc, T* out) {
+  using V = Vec<T>;
+  constexpr int W = V::width, kNr = Blocking<T>::kNr;
+  const int64_t whole = cols / kNr * kNr;
+  for (int64_t p = 0; p < k; ++p) {
+    const T* row = b + p * ldb;
+    T* to = out + p * kNr;
+    for (int64_t j = 0; j < whole; j += kNr, to += kc * kNr) {
+      FALCONET_UNROLL
+      for (int v = 0; v < kNr; v += W) V::load(row + j + v).store(to + v);
+    }
+  }
+  if (whole < cols) pack_b_rows(b + whole, ldb, k, static_cast<int>(cols - whole), out + whole * kc);
+}
+
 // b (cols, k), rows ldb apart; 1 <= cols <= kNr.
 template <class T>
 void pack_b_columns(const T* b, int64_t ldb, int64_t k, int cols, T* out) {
@@ -88,16 +106,13 @@ void pack_a_rows(const T* a, int64_t lda, int64_t k, int h, T* out) {
   }
 }
 
-// a (k, h), rows lda apart; 1 <= h <= kRows.
-template <class T>
+// a (k, h), rows lda apart; 1 <= h <= kRows. The height is a constant, for pieces of whole instructions.
+template <class T, int kHeight = Blocking<T>::kRows>
 void pack_a_columns(const T* a, int64_t lda, int64_t k, int h, T* out) {
-  using V = Vec<T>;
-  constexpr int W = V::width;
-  for (int64_t p = 0; p < k; ++p, a += lda, out += h) {
-    int i = 0;
-    for (; i + W <= h; i += W) V::load(a + i).store(out + i);
-    if (i < h) V::load_partial(a + i, h - i).store_partial(out + i, h - i);
+  if constexpr (kHeight > 1) {
+    if (h < kHeight) return pack_a_columns<T, kHeight - 1>(a, lda, k, h, out);
   }
+  for (int64_t p = 0; p < k; ++p, a += lda, out += kHeight) memcpy(out, a, kHeight * sizeof(T));
 }
 
 }  // namespace falconet::FALCONET_ISA

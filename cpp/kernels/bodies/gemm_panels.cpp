@@ -4,7 +4,8 @@
 //   for columns jc in steps of kNc, for k pc in steps of kc, for panels i of A, for panels j of B: one tile
 //
 // The first panel of A reads B in place, from beyond L2, and packs it as it passes: the stores hide behind the FMAs.
-// So a product of one panel of A (few rows) never packs a B that lies in rows, and reads it once, in wider tiles.
+// So a product of one panel of A (few rows) never packs a B that lies in rows, and reads it once, in wider tiles. Where
+// tiles are narrow (kPacksBFirst), the block is packed before, row by row.
 #include "kernels/bodies/gemm_paths.h"
 
 namespace falconet::FALCONET_ISA {
@@ -45,17 +46,28 @@ TileFn<T> first_tile(const Product<T>& q, Tile<T>& t, int64_t p, int64_t j, int 
   }
   t.b = packed;
   t.b_step = B::kNr;
-  return tiles.plain[t.cols > Vec<T>::width][rows - 1];
+  return tiles.panel[t.cols > Vec<T>::width][rows - 1];
 }
 
-// The tile at column j of nc asks for its share of `size` elements, the next panel of A.
+// The next panel of A, whose lines the tiles of a row of tiles ask for, each its share.
 template <class T>
-FALCONET_INLINE void ask_ahead(Tile<T>& t, const T* next, int64_t size, int64_t j, int64_t nc) {
-  constexpr int kLine = 64 / sizeof(T), kNr = Blocking<T>::kNr;
-  const int64_t lines = size / kLine, tile = j / kNr, tiles = ceil_div(nc, kNr);
-  t.ahead = next + tile * lines / tiles * kLine;
-  t.ahead_end = next + (tile + 1) * lines / tiles * kLine;
-}
+struct NextPanel {
+  const T* next = nullptr;
+  const T* end = nullptr;
+  int64_t share = 0;  // elements
+
+  void set(const T* panel, int64_t size, int64_t tiles) {
+    constexpr int kLine = 64 / sizeof(T);
+    next = panel;
+    end = panel + size / kLine * kLine;
+    share = ceil_div(size / kLine, tiles) * kLine;
+  }
+  FALCONET_INLINE void ask(Tile<T>& t) {
+    t.ahead = next;
+    next += least(share, end - next);
+    t.ahead_end = next;
+  }
+};
 
 // a_packed: all of A's panels, one after the other, or null; b_packed: all of B's panels, or null.
 template <class T>
@@ -78,10 +90,12 @@ void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const
       t.finish = pc + t.k == q.k;
       t.relu = args.relu;
       t.gate = q.gate, t.gate_c = q.c;
+      const bool packs_b = B::kPacksBFirst && !reads_once && !b_packed && q.b_column == 1;
+      if (packs_b) pack_b_block(q.b + pc * q.b_step + jc, q.b_step, t.k, nc, kc, static_cast<T*>(part.scratch));
       for (int64_t i = part.panel; i < part.panel + part.panels; ++i) {
         const int h = panels.height(i);
         const int64_t row = panels.row(i);
-        t.ahead = t.ahead_end = nullptr;
+        NextPanel<T> ahead;
         if (packs) {
           t.a = a_panel;
           t.a_row = 1;
@@ -96,6 +110,7 @@ void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const
           t.a_row = q.a_row;
           t.a_step = q.a_step;
         }
+        if (a_packed && i + 1 < part.panel + part.panels) ahead.set(t.a + h * q.k, h * t.k, ceil_div(nc, kNr));
         for (int64_t j = 0; j < nc; j += t.cols) {
           const bool wide = reads_once && h <= B::kWideRows && nc - j >= B::kWideVecs * W;
           t.cols = wide ? B::kWideVecs * W : static_cast<int>(least(kNr, nc - j));
@@ -103,15 +118,15 @@ void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const
           t.c_next = j + kNr < nc ? t.c + kNr : row + h < q.m ? q.c + (row + h) * q.ldc + jc : nullptr;
           t.bias = q.bias ? q.bias + jc + j : nullptr;
           t.b_step = kNr;
-          TileFn<T> fn = tiles.plain[t.cols > W][h - 1];
+          TileFn<T> fn = tiles.panel[t.cols > W][h - 1];
           if (b_packed) {
             t.b = b_packed + (jc + j) * q.k + pc * kNr;
           } else {
             T* packed = static_cast<T*>(part.scratch) + j * kc;
             t.b = packed;
-            if (i == part.panel) fn = first_tile(q, t, pc, jc + j, h, packed, reads_once);
+            if (i == part.panel && !packs_b) fn = first_tile(q, t, pc, jc + j, h, packed, reads_once);
           }
-          if (a_packed && i + 1 < part.panel + part.panels) ask_ahead(t, t.a + h * q.k, h * t.k, j, nc);
+          ahead.ask(t);
           fn(t);
         }
         if (t.finish) call_epilogue(args, q.batch, row, h, jc, nc);

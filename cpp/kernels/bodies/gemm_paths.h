@@ -71,15 +71,15 @@ template <class T>
 bool is_exchanged(const GemmProblem& q) {
   constexpr int64_t W = Vec<T>::width;
   if (!q.trans_a || q.n == 1) return q.trans_a;
-  return !q.prepacked_b && q.n <= Blocking<T>::kRows && round_up(q.n, W) * 3 > q.n * 4 && q.m >= 2 * W;
+  return !q.prepacked_b && q.n <= Blocking<T>::kExchangedColumns && round_up(q.n, W) * 3 > q.n * 4 && q.m >= 2 * W;
 }
 
-// A is read in place, along its rows or its columns, unless these lie a multiple of 4 KiB apart: then all that a tile
-// reads falls into one set of L1 and evicts itself (256 x 1024 x 128: 91 GFLOP/s in place, 103 packed; elsewhere in
-// place gains 2 to 10 %).
+// A is packed where the blocking says so; else it is read in place, along its rows or its columns, unless these lie a
+// multiple of 4 KiB apart: then all that a tile reads falls into one set of L1 and evicts itself (256 x 1024 x 128: 91
+// GFLOP/s in place, 103 packed; elsewhere in place gains 2 to 10 %).
 template <class T>
 bool packs_a(const GemmProblem& q) {
-  return q.m > 1 && q.lda * static_cast<int64_t>(sizeof(T)) % 4096 == 0;
+  return Blocking<T>::kPacksA || (q.m > 1 && q.lda * static_cast<int64_t>(sizeof(T)) % 4096 == 0);
 }
 
 // Scratch that the pack phase of the packed path fills: A's panels one after the other.

@@ -8,7 +8,7 @@ namespace {
 
 // c[i, j] = fma(a[i, r], b[r, j], c[i, j]) for r = 0 .. kSteps - 1 in this order; c from 0 unless t.resume.
 template <class T, int kRows, int kSteps>
-FALCONET_INLINE void add_steps(const Tile<T>& t, int64_t cols) {
+void add_steps(const Tile<T>& t, int64_t cols) {
   using V = Vec<T>;
   constexpr int W = V::width;
   V av[kRows][kSteps];
@@ -50,16 +50,37 @@ FALCONET_INLINE void add_steps(const Tile<T>& t, int64_t cols) {
   for (int i = 0; i < kRows; ++i) acc[i].store_partial(c + i * ldc + j, n);
 }
 
-template <class T, int kRows>
-void add_all_steps(Tile<T> t, int64_t cols) {
-  constexpr int kSteps = Blocking<T>::stream_steps(kRows);
+template <class T>
+using StepsFn = void (*)(const Tile<T>&, int64_t cols);
+
+// add_steps for a number of rows, and for 1, 2 or 4 steps where half of the registers hold their broadcasts.
+template <class T, int kRows, int kSteps>
+constexpr StepsFn<T> steps_fn() {
+  if constexpr (kSteps <= Blocking<T>::stream_steps(kRows)) return add_steps<T, kRows, kSteps>;
+  return nullptr;
+}
+template <class T>
+struct StepsTable {
+  static constexpr StepsFn<T> fns[4][3] = {{steps_fn<T, 1, 1>(), steps_fn<T, 1, 2>(), steps_fn<T, 1, 4>()},
+                                           {steps_fn<T, 2, 1>(), steps_fn<T, 2, 2>(), steps_fn<T, 2, 4>()},
+                                           {steps_fn<T, 3, 1>(), steps_fn<T, 3, 2>(), steps_fn<T, 3, 4>()},
+                                           {steps_fn<T, 4, 1>(), steps_fn<T, 4, 2>(), steps_fn<T, 4, 4>()}};
+};
+
+template <class T>
+void add_all_steps(Tile<T> t, int rows, int64_t cols) {
+  static_assert(Blocking<T>::kStreamGroup == 4);
+  const Panels groups(rows, Blocking<T>::kStreamGroup);
+  const int together = Blocking<T>::stream_steps(groups.height(0));
   while (t.k > 0) {
-    int steps = 1;
-    if (t.k >= kSteps) {
-      steps = kSteps;
-      add_steps<T, kRows, kSteps>(t, cols);
-    } else {
-      add_steps<T, kRows, 1>(t, cols);
+    const int steps = t.k >= together ? together : 1;
+    // Every group meets the same rows of B while they are in L1.
+    Tile<T> group = t;
+    for (int64_t i = 0; i < groups.count; ++i) {
+      const int height = groups.height(i);
+      StepsTable<T>::fns[height - 1][steps / 2](group, cols);
+      group.a += height * t.a_row;
+      group.c += height * t.ldc;
     }
     t.k -= steps;
     t.a += steps * t.a_step;
@@ -71,8 +92,8 @@ void add_all_steps(Tile<T> t, int64_t cols) {
 // `rows` rows of C over `cols` columns, rows * cols <= kStreamBlock, in a copy of C on the stack: C itself may lie a
 // little above B modulo 4096 bytes, and then each load of B waits for a store of C that only seems to be to its address
 // (measured at 64 and 128 bytes above, 35 % and 13 % slower). The copy lies half a page from B.
-template <class T, int kRows>
-void stream_rows(const Tile<T>& t, int64_t cols) {
+template <class T>
+void stream_rows(const Tile<T>& t, int rows, int64_t cols) {
   using V = Vec<T>;
   constexpr uintptr_t kPage = 4096, kLine = 64;
   alignas(64) T buffer[Blocking<T>::kStreamBlock + kPage / sizeof(T)];
@@ -82,10 +103,10 @@ void stream_rows(const Tile<T>& t, int64_t cols) {
   u.c = y;
   u.ldc = cols;
   if (t.resume) {
-    for (int i = 0; i < kRows; ++i) memcpy(y + i * cols, t.c + i * t.ldc, cols * sizeof(T));
+    for (int i = 0; i < rows; ++i) memcpy(y + i * cols, t.c + i * t.ldc, cols * sizeof(T));
   }
-  add_all_steps<T, kRows>(u, cols);
-  for (int i = 0; i < kRows; ++i) {
+  add_all_steps(u, rows, cols);
+  for (int i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < cols; j += V::width) {
       const int n = static_cast<int>(least(V::width, cols - j));
       V v = V::load_partial(y + i * cols + j, n);
@@ -98,27 +119,22 @@ void stream_rows(const Tile<T>& t, int64_t cols) {
   }
 }
 
-// The same for any number of rows that a tile may have; t holds everything but the extents.
+// The same for any number of rows; t holds everything but the extents.
 template <class T>
 void stream_block(const Tile<T>& t, int rows, int64_t cols) {
-  static_assert(Blocking<T>::kStreamRows == 4);
-  if (rows > Blocking<T>::kStreamRows) {
-    direct_rows<Stream::far>(t, rows, cols);
-    return;
-  }
-  if (cols <= Blocking<T>::kStreamColumns) {
-    direct_rows<Stream::plain>(t, rows, cols);
-    return;
-  }
-  switch (rows) {
-    case 1:
-      return stream_rows<T, 1>(t, cols);
-    case 2:
-      return stream_rows<T, 2>(t, cols);
-    case 3:
-      return stream_rows<T, 3>(t, cols);
-    default:
-      return stream_rows<T, 4>(t, cols);
+  const bool is_high = rows > Blocking<T>::kStreamRows;
+  if (!is_high && cols > Blocking<T>::kStreamColumns) return stream_rows(t, rows, cols);
+  Tile<T> u = t;
+  const Panels panels(rows, Blocking<T>::kRows);
+  for (int64_t i = 0; i < panels.count; ++i) {
+    const int height = panels.height(i);
+    if (is_high) {
+      direct_rows<Stream::far>(u, height, cols);
+    } else {
+      direct_rows<Stream::plain>(u, height, cols);
+    }
+    u.a += height * t.a_row;
+    u.c += height * t.ldc;
   }
 }
 

@@ -52,6 +52,7 @@ struct Tiles {
   TileFn<T> far[Blocking<T>::kRows] = {};
   TileFn<T> wide[Blocking<T>::kWideRows] = {};
   TileFn<T> wide_far[Blocking<T>::kWideRows] = {};
+  TileFn<T> panel[2][Blocking<T>::kRows] = {};  // as plain; A is packed where the blocking says so
 };
 
 template <class T>

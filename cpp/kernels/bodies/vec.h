@@ -11,6 +11,7 @@
 //   a + b, a - b, a * b, -a             integers wrap
 //   a / b, sqrt(a)                      F, correctly rounded
 //   fma(a, b, c)                        F: a * b + c rounded once; on portable rounded twice. fnma: c - a * b
+//   accumulate(c, a, b)                 F: c = fma(a, b, c) in the register that c is in
 //   min(a, b) = a < b ? a : b, max(a, b) = a > b ? a : b      so the second operand where either is NaN or both are 0
 //   abs(a)                              integers: the least one stays
 //   a & b, a | b, a ^ b, ~a, and_not(a, b) = a & ~b           on the bits, F too
@@ -143,6 +144,10 @@ FALCONET_INLINE VecF scale(VecF a, VecF n) {
   return a * as_float(shift_left<23>(half + bias)) * as_float(shift_left<23>(k - half + bias));
 }
 #endif
+template <class T>
+FALCONET_INLINE void accumulate(Vec<T>& c, Vec<T> a, Vec<T> b) {
+  c = fma(a, b, c);
+}
 template <class T>
 FALCONET_INLINE Vec<T>& operator+=(Vec<T>& a, Vec<T> b) {
   return a = a + b;
