@@ -6,10 +6,29 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from falconet.callbacks.base import Callback, History, Logs, overrides
 from falconet.callbacks.progress import ProgbarLogger
 
 _ALIASES = {"train": ("on_batch_{}",), "test": (), "predict": ()}
+
+
+def plain_logs(logs: Any) -> dict[str, Any]:
+    """Logs in the order of their names, as Keras gives them to callbacks, with Python floats for scalars and arrays for
+    the rest."""
+    if logs is None:
+        return {}
+    if not isinstance(logs, dict):
+        raise ValueError(f"[fit] a step must return a dictionary of logs, got {type(logs).__name__}.")
+    found = {}
+    for name in sorted(logs):
+        value = logs[name]
+        if not isinstance(value, float):
+            value = np.asarray(value)
+            value = value.item() if value.size == 1 else value
+        found[name] = float(value) if isinstance(value, (int, bool)) else value
+    return found
 
 
 class CallbackList(Callback):
@@ -84,8 +103,6 @@ class CallbackList(Callback):
     def progress(self, done: int, wanted: int | None, logs: Any) -> None:
         """Tells the progress bar how far the epoch has got."""
         if self._progbar is not None:
-            from falconet.models.fitting import plain_logs
-
             self._progbar.progress(done, wanted, plain_logs(logs))
 
     def epoch_ran(self, kind: str, steps: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from falconet import config, ops, tree
-from falconet.callbacks import CallbackList
+from falconet.callbacks.callback_list import CallbackList, plain_logs
 from falconet.layers import call_state
 from falconet.models.arrays import as_arrays, on_disk
 from falconet.models.data import is_batch_source, make_data, split_validation
@@ -30,23 +30,6 @@ class _EndOfEpoch(Exception):  # noqa: N818 - a signal, not an error
 
 def to_numpy(value: Any) -> Any:
     return None if value is None else np.asarray(ops.convert_to_numpy(value))
-
-
-def plain_logs(logs: Any) -> dict[str, Any]:
-    """Logs in the order of their names, as Keras gives them to callbacks, with Python floats for scalars and arrays for
-    the rest."""
-    if logs is None:
-        return {}
-    if not isinstance(logs, dict):
-        raise ValueError(f"[fit] a step must return a dictionary of logs, got {type(logs).__name__}.")
-    found = {}
-    for name in sorted(logs):
-        value = logs[name]
-        if not isinstance(value, float):
-            value = np.asarray(value)
-            value = value.item() if value.size == 1 else value
-        found[name] = float(value) if isinstance(value, (int, bool)) else value
-    return found
 
 
 def finish_logs(model: Any, logs: Any, return_dict: bool) -> Any:
