@@ -8,7 +8,7 @@ namespace {
 
 // c[i, j] = fma(a[i, r], b[r, j], c[i, j]) for r = 0 .. kSteps - 1 in this order; c from 0 unless t.resume.
 template <class T, int kRows, int kSteps>
-void add_steps(const Tile<T>& t, int64_t cols) {
+FALCONET_INLINE void add_steps(const Tile<T>& t, int64_t cols) {
   using V = Vec<T>;
   constexpr int W = V::width;
   V av[kRows][kSteps];
@@ -50,41 +50,44 @@ void add_steps(const Tile<T>& t, int64_t cols) {
   for (int i = 0; i < kRows; ++i) acc[i].store_partial(c + i * ldc + j, n);
 }
 
-template <class T>
-using StepsFn = void (*)(const Tile<T>&, int64_t cols);
-
-// add_steps for a number of rows, and for 1, 2 or 4 steps where half of the registers hold their broadcasts.
-template <class T, int kRows, int kSteps>
-constexpr StepsFn<T> steps_fn() {
-  if constexpr (kSteps <= Blocking<T>::stream_steps(kRows)) return add_steps<T, kRows, kSteps>;
-  return nullptr;
-}
-template <class T>
-struct StepsTable {
-  static constexpr StepsFn<T> fns[4][3] = {{steps_fn<T, 1, 1>(), steps_fn<T, 1, 2>(), steps_fn<T, 1, 4>()},
-                                           {steps_fn<T, 2, 1>(), steps_fn<T, 2, 2>(), steps_fn<T, 2, 4>()},
-                                           {steps_fn<T, 3, 1>(), steps_fn<T, 3, 2>(), steps_fn<T, 3, 4>()},
-                                           {steps_fn<T, 4, 1>(), steps_fn<T, 4, 2>(), steps_fn<T, 4, 4>()}};
-};
-
-template <class T>
-void add_all_steps(Tile<T> t, int rows, int64_t cols) {
-  static_assert(Blocking<T>::kStreamGroup == 4);
-  const Panels groups(rows, Blocking<T>::kStreamGroup);
-  const int together = Blocking<T>::stream_steps(groups.height(0));
+template <class T, int kRows>
+void add_all_steps(Tile<T> t, int64_t cols) {
+  constexpr int kSteps = Blocking<T>::stream_steps(kRows);
   while (t.k > 0) {
-    const int steps = t.k >= together ? together : 1;
-    // Every group meets the same rows of B while they are in L1.
-    Tile<T> group = t;
-    for (int64_t i = 0; i < groups.count; ++i) {
-      const int height = groups.height(i);
-      StepsTable<T>::fns[height - 1][steps / 2](group, cols);
-      group.a += height * t.a_row;
-      group.c += height * t.ldc;
+    int steps = 1;
+    if (t.k >= kSteps) {
+      steps = kSteps;
+      add_steps<T, kRows, kSteps>(t, cols);
+    } else {
+      add_steps<T, kRows, 1>(t, cols);
     }
     t.k -= steps;
     t.a += steps * t.a_step;
     t.b += steps * t.b_step;
+    t.resume = true;
+  }
+}
+
+// The same for any number of rows, in groups that meet the same few rows of B while these are in L1.
+template <class T>
+void add_all_rows(Tile<T> t, int rows, int64_t cols) {
+  using Fn = void (*)(Tile<T>, int64_t);
+  static_assert(Blocking<T>::kStreamGroup == 4);
+  constexpr Fn kFns[] = {add_all_steps<T, 1>, add_all_steps<T, 2>, add_all_steps<T, 3>, add_all_steps<T, 4>};
+  constexpr int64_t kTogether = 4;
+  const Panels groups(rows, Blocking<T>::kStreamGroup);
+  const int64_t together = groups.count == 1 ? t.k : kTogether;
+  for (int64_t left = t.k; left > 0; left -= t.k) {
+    t.k = least(together, left);
+    Tile<T> group = t;
+    for (int64_t i = 0; i < groups.count; ++i) {
+      const int height = groups.height(i);
+      kFns[height - 1](group, cols);
+      group.a += height * t.a_row;
+      group.c += height * t.ldc;
+    }
+    t.a += t.k * t.a_step;
+    t.b += t.k * t.b_step;
     t.resume = true;
   }
 }
@@ -105,7 +108,7 @@ void stream_rows(const Tile<T>& t, int rows, int64_t cols) {
   if (t.resume) {
     for (int i = 0; i < rows; ++i) memcpy(y + i * cols, t.c + i * t.ldc, cols * sizeof(T));
   }
-  add_all_steps(u, rows, cols);
+  add_all_rows(u, rows, cols);
   for (int i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < cols; j += V::width) {
       const int n = static_cast<int>(least(V::width, cols - j));
