@@ -8,20 +8,6 @@
 namespace falconet::FALCONET_ISA {
 namespace {
 
-// W vectors of W 64-bit lanes: v[i] lane j becomes v[j] lane i. Each stage deals the lower and the upper half of the
-// vectors out like two halves of a pack of cards; log2(W) such shuffles exchange the two halves of an index.
-FALCONET_INLINE void transpose_lanes(VecL* v) {
-  constexpr int W = VecL::width;
-  VecL w[W];
-  for (int step = 1; step < W; step *= 2) {
-    for (int i = 0; i < W / 2; ++i) {
-      w[2 * i] = interleave_lo(v[i], v[i + W / 2]);
-      w[2 * i + 1] = interleave_hi(v[i], v[i + W / 2]);
-    }
-    for (int i = 0; i < W; ++i) v[i] = w[i];
-  }
-}
-
 // y[t * ys + j] = x[j * xs + t] for a square tile of size * size elements.
 template <class T>
 struct TransposeTile {
@@ -32,56 +18,38 @@ struct TransposeTile {
     }
   }
 };
-template <>
-struct TransposeTile<uint64_t> {
-  static constexpr int size = VecL::width;
-  static FALCONET_INLINE void run(const uint64_t* x, int64_t xs, uint64_t* y, int64_t ys) {
-    VecL v[size];
-    for (int j = 0; j < size; ++j) v[j] = VecL::load(reinterpret_cast<const int64_t*>(x + j * xs));
-    transpose_lanes(v);
-    for (int t = 0; t < size; ++t) v[t].store(reinterpret_cast<int64_t*>(y + t * ys));
+// In registers; the lanes are moved, and never computed with.
+template <class T, class Float>
+struct TransposeRegisters {
+  static constexpr int size = Vec<Float>::width;
+  static FALCONET_INLINE void run(const T* x, int64_t xs, T* y, int64_t ys) {
+    using V = Vec<Float>;
+    V v[size];
+    FALCONET_UNROLL
+    for (int j = 0; j < size; ++j) v[j] = V::load(reinterpret_cast<const Float*>(x + j * xs));
+    transpose(v);
+    FALCONET_UNROLL
+    for (int t = 0; t < size; ++t) v[t].store(reinterpret_cast<Float*>(y + t * ys));
   }
 };
-// Pairs of rows are zipped into 64-bit lanes (x[2j, t], x[2j + 1, t]), even and odd t apart, which then move as above.
 template <>
-struct TransposeTile<uint32_t> {
-  static constexpr int size = 2 * VecL::width;
-  static FALCONET_INLINE VecL pair(const uint32_t* p) {
-    int64_t lanes[VecL::width];
-    memcpy(lanes, p, sizeof(lanes));
-    return VecL::load(lanes);
-  }
-  static FALCONET_INLINE void put(VecL v, uint32_t* p) {
-    int64_t lanes[VecL::width];
-    v.store(lanes);
-    memcpy(p, lanes, sizeof(lanes));
-  }
-  static FALCONET_INLINE void run(const uint32_t* x, int64_t xs, uint32_t* y, int64_t ys) {
-    constexpr int W = VecL::width;
-    const VecL low = VecL::broadcast(0xFFFFFFFFll);
-    VecL even[W], odd[W];
-    for (int j = 0; j < W; ++j) {
-      const VecL a = pair(x + 2 * j * xs), b = pair(x + (2 * j + 1) * xs);
-      even[j] = (a & low) | shift_left<32>(b);
-      odd[j] = shift_right_logical<32>(a) | and_not(b, low);
-    }
-    transpose_lanes(even);
-    transpose_lanes(odd);
-    for (int t = 0; t < W; ++t) {
-      put(even[t], y + 2 * t * ys);
-      put(odd[t], y + (2 * t + 1) * ys);
-    }
-  }
-};
+struct TransposeTile<uint32_t> : TransposeRegisters<uint32_t, float> {};
+template <>
+struct TransposeTile<uint64_t> : TransposeRegisters<uint64_t, double> {};
 
 // rows: x contiguous, y by ys. columns: y contiguous, x by xs.
 template <class T>
 FALCONET_INLINE void copy_transpose(const T* x, int64_t xs, T* y, int64_t ys, int64_t rows, int64_t columns) {
   constexpr int kTile = TransposeTile<T>::size;
   const int64_t whole_rows = rows / kTile * kTile, whole_columns = columns / kTile * kTile;
-  // Along x first: a unit's rows are few cache lines of x side by side, which the hardware fetches together.
-  for (int64_t j = 0; j < whole_columns; j += kTile) {
-    for (int64_t t = 0; t < whole_rows; t += kTile) TransposeTile<T>::run(x + j * xs + t, xs, y + t * ys + j, ys);
+  // Along x first: a unit's rows are few cache lines of x side by side, which the hardware fetches together. A line of y
+  // is written at once: rows of y that lie a power of two apart evict one another before their other half would come.
+  constexpr int64_t kLine = 64 / sizeof(T) > kTile ? 64 / sizeof(T) : kTile;
+  for (int64_t line = 0; line < whole_columns; line += kLine) {
+    const int64_t end = line + kLine < whole_columns ? line + kLine : whole_columns;
+    for (int64_t t = 0; t < whole_rows; t += kTile) {
+      for (int64_t j = line; j < end; j += kTile) TransposeTile<T>::run(x + j * xs + t, xs, y + t * ys + j, ys);
+    }
   }
   for (int64_t j = whole_columns; j < columns; ++j) {
     for (int64_t t = 0; t < whole_rows; ++t) y[t * ys + j] = x[j * xs + t];
