@@ -32,7 +32,7 @@ def _folder(*parts: str) -> str:
     path = os.path.join(os.path.dirname(os.path.abspath(_core.__file__)), *parts)
     if not os.path.isdir(path):
         raise FileNotFoundError(
-            f"[falconet] this installation has no {os.path.join(*parts)!r}: it was built with FALCONET_LIBRARIES=OFF, or by "
-            "hand. Wheels and `pip install` have it."
+            f"[falconet] this installation has no {os.path.join(*parts)!r}: it was built with FALCONET_LIBRARIES=OFF, "
+            "or by hand. Wheels and `pip install` have it."
         )
     return path

@@ -42,7 +42,7 @@ def dtypes_of(call):
     for run in (lambda: jax.eval_shape(call), call):
         try:
             return [str(leaf.dtype) for leaf in flat(run()) if hasattr(leaf, "dtype")]
-        except Exception:  # noqa: BLE001, S112: whatever a refusal is made of
+        except Exception:  # noqa: BLE001, S112 - whatever a refusal is made of
             continue
     return None
 

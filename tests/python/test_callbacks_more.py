@@ -175,8 +175,14 @@ def test_wrong_names_and_modes(kind, tmp_path):
         getattr(callbacks, kind)(*first, mode="up")
     model, x, y = setup()
     with pytest.warns(UserWarning, match="there is no 'val_los' in the logs, which have") as seen:
-        history = model.fit(x, y, epochs=3, verbose=0, validation_data=(x, y),
-                            callbacks=[getattr(callbacks, kind)(*first, monitor="val_los", mode="min", **best)])
+        history = model.fit(
+            x,
+            y,
+            epochs=3,
+            verbose=0,
+            validation_data=(x, y),
+            callbacks=[getattr(callbacks, kind)(*first, monitor="val_los", mode="min", **best)],
+        )
     assert len(seen) == 1 and len(history.epoch) == 3
     with pytest.raises(ValueError, match="cannot tell whether a larger or a smaller"):
         model.fit(x, y, verbose=0, callbacks=[getattr(callbacks, kind)(*first, monitor="val_los", **best)])

@@ -1,4 +1,4 @@
-"""A relu's gradient behind a matrix product is done in the product's registers: the same bits as one op after the other."""
+"""A relu's gradient behind a product is done in the product's registers: the same bits as one op after the other."""
 
 import numpy as np
 import pytest
@@ -35,8 +35,14 @@ def test_behind_a_product(m, n, k, dtype):
 
 
 def test_takes_no_pass_of_its_own():
-    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16, activation="relu"),
-                              keras.layers.Dense(16, activation="relu"), keras.layers.Dense(3)])
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.Dense(3),
+        ]
+    )
     model.compile("sgd", "mse")
     x, y = np.zeros((32, 8), "float32"), np.zeros((32, 3), "float32")
     model.train_on_batch(x, y)

@@ -87,7 +87,9 @@ def test_rows_gathered_ahead(threads, rows, batch, width):
     def trained(n, **kwargs):
         threads(n)
         keras.utils.set_random_seed(5)
-        model = keras.Sequential([layers.Input((width,)), Recorder(), layers.Dense(64, activation="relu"), layers.Dense(1)])
+        model = keras.Sequential(
+            [layers.Input((width,)), Recorder(), layers.Dense(64, activation="relu"), layers.Dense(1)]
+        )
         model.compile("adam", "mse")
         history = model.fit(x, y, batch_size=batch, epochs=3, verbose=0, **kwargs)
         return [*model.get_weights(), np.array(history.history["loss"])]
@@ -101,7 +103,9 @@ def test_rows_gathered_ahead(threads, rows, batch, width):
 def test_dump_tells_what_runs_together(threads):
     threads(2)
     x, y = np.zeros((1024, 32), "float32"), np.zeros((1024, 1), "float32")
-    model = keras.Sequential([layers.Input((32,)), layers.Dense(64, activation="relu"), layers.Dense(64), layers.Dense(1)])
+    model = keras.Sequential(
+        [layers.Input((32,)), layers.Dense(64, activation="relu"), layers.Dense(64), layers.Dense(1)]
+    )
     model.compile("adam", "mse")
     model.fit(x, y, batch_size=1024, verbose=0)
     lines = [line for line in keras.dump(model, x, y).splitlines() if " stage " in line]

@@ -144,7 +144,7 @@ def test_variables_and_ops_in_many_threads(x):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_child_uses_the_model_that_another_thread_was_inside_at_the_fork(model, x):
-    """Promise F1: the thread that was inside it is not in the child, which waits for it all the same if nobody notes."""
+    """Promise F1: the thread that was inside it is not in the child, which waits for it if nobody notes."""
     y = np.zeros((ROWS, 1), "float32")
     want = predict(model, x)
 

@@ -284,9 +284,10 @@ class Model(Trainer, Layer):
     def export_c(self, filepath: Any, name: str | None = None) -> None:
         """Writes the model as one file of C99 that needs nothing but <math.h>: for small models in small places.
 
-        `void net_predict(const float* x_input, float* y_output, int batch)`, with a parameter for each input and output,
-        computes the rows one after the other, in simple loops, to about 1e-5 of the largest output. The file has the
-        sizes of the arrays as macros and, under `-DNET_SELF_TEST`, a program that compares itself with Falconet.
+        `void net_predict(const float* x_input, float* y_output, int batch)`, with a parameter for each input and
+        output, computes the rows one after the other, in simple loops, to about 1e-5 of the largest output. The file
+        has the sizes of the arrays as macros and, under `-DNET_SELF_TEST`, a program that compares itself with
+        Falconet.
 
         Args:
             filepath: the file, conventionally `*.c`; it is replaced whole or not at all.

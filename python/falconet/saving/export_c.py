@@ -57,8 +57,8 @@ def _check_rows(content: bytes, graph: dict[str, Any], label: str) -> None:
         for (port, *_), got, among in zip(graph["outputs"], alone, graph["test_outputs"], strict=True):
             if not np.array_equal(got[0], among[row], equal_nan=got.dtype.kind == "f"):
                 raise ValueError(
-                    f'[export_c] output "{port}" of {label} depends on the other rows of the batch; the C file computes '
-                    "one row at a time."
+                    f'[export_c] output "{port}" of {label} depends on the other rows of the batch; the C file '
+                    "computes one row at a time."
                 )
 
 
@@ -79,13 +79,15 @@ class _CFile:
     def _check(self) -> None:
         graph = self.graph
         if graph["num_updates"]:
-            raise ValueError(f"[export_c] {self.label} carries a state from call to call, which the C file has no form for.")
+            raise ValueError(
+                f"[export_c] {self.label} carries a state from call to call, which the C file has no form for."
+            )
         for kind in ("inputs", "outputs"):
             for port, has_rows, is_fixed in graph[kind]:
                 if not is_fixed or not has_rows:
                     raise ValueError(
-                        f'[export_c] {kind[:-1]} "{port}" of {self.label} needs the rows as its first axis and as no other: '
-                        "the C file computes one row at a time."
+                        f'[export_c] {kind[:-1]} "{port}" of {self.label} needs the rows as its first axis and as no '
+                        "other: the C file computes one row at a time."
                     )
         refused: dict[str, str] = {}
         for op, attrs, inputs, outputs, array, _ in self.nodes:
@@ -111,7 +113,7 @@ class _CFile:
             self.arrays[v] = Array(f"x_{_identifier(port)}", *self.specs[v])
         root = list(range(len(self.specs)))  # whose memory a value is in
         last_use = [-1] * len(self.specs)
-        for at, (op, _, inputs, outputs, array, _) in enumerate(self.nodes):
+        for at, (op, _, inputs, outputs, _, _) in enumerate(self.nodes):
             if op == "reshape":
                 root[outputs[0]] = root[inputs[0]]
             for v in inputs:
@@ -150,8 +152,8 @@ class _CFile:
         self.elements += array.size
         if self.elements > _MOST_ELEMENTS:
             raise ValueError(
-                f"[export_c] {self.label} has more than {_MOST_ELEMENTS:,} weights, which is too many for tables in C. Use "
-                "the library: Model.export and falconet.h."
+                f"[export_c] {self.label} has more than {_MOST_ELEMENTS:,} weights, which is too many for tables in C. "
+                "Use the library: Model.export and falconet.h."
             )
         name = f"{self.name}_w{self.num_tables}"
         self.num_tables += 1
@@ -179,7 +181,8 @@ class _CFile:
         ports = [("x_", p[0], self.specs[v]) for p, v in zip(graph["inputs"], graph["arguments"], strict=True)]
         ports += [("y_", p[0], self.specs[v]) for p, v in zip(graph["outputs"], graph["results"], strict=True)]
         parameters = [
-            f"{'const ' if start == 'x_' else ''}{C_TYPES[spec[0]]}* {start}{_identifier(port)}" for start, port, spec in ports
+            f"{'const ' if start == 'x_' else ''}{C_TYPES[spec[0]]}* {start}{_identifier(port)}"
+            for start, port, spec in ports
         ]
         advance = [
             f"{start}{_identifier(port)} + (size_t)r * {_size_name(name, start, port)}" for start, port, _ in ports
@@ -191,9 +194,10 @@ class _CFile:
             " *",
             f" *   {signature};",
             " *",
-            " * Arrays are contiguous, one row of the batch after the other; the sizes of a row are below. Calls share nothing",
-            " * that changes, so any number of threads may make them. An index out of range (of an embedding) gives NaN.",
-            f" * With -D{name.upper()}_SELF_TEST the file is a program that compares itself with what Falconet computed. */",
+            " * Arrays are contiguous, one row of the batch after the other; the sizes of a row are below. Calls share",
+            " * nothing that changes, so any number of threads may make them. An index out of range (of an embedding)",
+            f" * gives NaN. With -D{name.upper()}_SELF_TEST the file is a program that compares itself with what",
+            " * Falconet computed. */",
             "#include <math.h>",
             "#include <stddef.h>",
             "#include <stdint.h>",
@@ -225,7 +229,9 @@ class _CFile:
             values = [number(v, spec[0]) for v in array.reshape(-1).tolist()]
             lines.append(f"static const {C_TYPES[spec[0]]} test_{start}{_identifier(port)}[{len(values)}] = {{")
             lines += [*_wrapped(values), "};"]
-        outputs = [(f"y_{_identifier(p)}", spec, array) for (s, p, spec), array in zip(ports, given, strict=True) if s == "y_"]
+        outputs = [
+            (f"y_{_identifier(p)}", spec, array) for (s, p, spec), array in zip(ports, given, strict=True) if s == "y_"
+        ]
         arguments = [f"test_x_{_identifier(p)}" for s, p, _ in ports if s == "x_"] + [y for y, _, _ in outputs]
         lines += ["int main(void) {"]
         lines += [f"  static {C_TYPES[spec[0]]} {y}[{array.size}];" for y, spec, array in outputs]
@@ -236,7 +242,8 @@ class _CFile:
             lines += [
                 f"  for (int i = 0; i < {array.size}; ++i) {{",
                 f"    const double got = (double){y}[i], want = (double)test_{y}[i];",
-                f"    const double off = got == want || (got != got && want != want) ? 0 : fabs(got - want) / {scale!r};",
+                "    const double far = got == want || (got != got && want != want) ? 0 : fabs(got - want);",
+                f"    const double off = far / {scale!r};",
                 "    if (!(off <= worst)) worst = off;",
                 "  }",
             ]

@@ -1,4 +1,7 @@
-"""Images between files, arrays and Pillow's objects. Pillow (`falconet[images]`) is needed except to write PNG files."""
+"""Images between files, arrays and Pillow's objects.
+
+Pillow (`falconet[images]`) is needed except to write PNG files.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,7 @@ def _last(x: Any, data_format: str | None, owner: str, dtype: Any = None) -> np.
 def _format(data_format: str | None, owner: str) -> str:
     data_format = data_format or config.image_data_format()
     if data_format not in ("channels_last", "channels_first"):
-        raise ValueError(
-            f'[{owner}] `data_format` must be "channels_last" or "channels_first", got {data_format!r}.'
-        )
+        raise ValueError(f'[{owner}] `data_format` must be "channels_last" or "channels_first", got {data_format!r}.')
     return data_format
 
 
