@@ -282,3 +282,9 @@ def test_no_source_reassociates_arithmetic():
     build = np.float32(1e8) + np.float32(1) - np.float32(1e8)  # the words alone would not prove much
     kept = keras.ops.subtract(keras.ops.add(np.float32([1e8] * 9), np.float32(1)), np.float32(1e8))
     assert np.all(np.asarray(kept) == build)
+
+
+def test_a_predictor_needs_no_asyncio():
+    """It costs a process that only predicts as much memory and time as Falconet itself."""
+    out = output_of("import sys, falconet; falconet.Predictor, falconet.Learner; print('asyncio' in sys.modules)")
+    assert out.strip() == "False"

@@ -1,8 +1,23 @@
 """Models in service: predictions from any thread in microseconds, and learning that goes on where the data is."""
 
-from falconet.serving.batcher import Batcher, Overloaded
-from falconet.serving.learner import Learner
-from falconet.serving.predictor import Predictor
-from falconet.serving.statistics import BatcherStatistics, Histogram
+from __future__ import annotations
 
-__all__ = ["Batcher", "BatcherStatistics", "Histogram", "Learner", "Overloaded", "Predictor"]
+from typing import TYPE_CHECKING
+
+from ..lazy import attach
+
+if TYPE_CHECKING:
+    from .batcher import Batcher as Batcher, Overloaded as Overloaded
+    from .learner import Learner as Learner
+    from .predictor import Predictor as Predictor
+    from .statistics import BatcherStatistics as BatcherStatistics, Histogram as Histogram
+else:
+    __all__, __getattr__, __dir__ = attach(
+        __name__,
+        {
+            ".batcher": "Batcher Overloaded",  # with asyncio, which costs more than all the rest
+            ".learner": "Learner",
+            ".predictor": "Predictor",
+            ".statistics": "BatcherStatistics Histogram",
+        },
+    )
