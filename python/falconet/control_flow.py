@@ -92,7 +92,8 @@ def while_loop(
 ) -> Any:
     """Repeats loop_vars = body(*loop_vars) while cond(*loop_vars) holds; shapes and dtypes stay as they are.
 
-    Inside a trace a loop with `maximum_iterations` has gradients; its memory grows with that number.
+    Outside a trace its gradient is that of the steps made. Inside one (`jit`, `fit`) a loop with `maximum_iterations`
+    has gradients, in memory and time that grow with that number; one without raises ValueError where one is asked for.
     """
     single = not isinstance(loop_vars, (list, tuple))
     start = (loop_vars,) if single else tuple(loop_vars)

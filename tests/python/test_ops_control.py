@@ -77,6 +77,77 @@ def test_while_loop_of_no_steps():
     )
 
 
+def _halve_while_above(limit, scale, maximum):
+    """Halves and scales x while any element is above the limit; the step's number goes along as an integer."""
+
+    def f(x):
+        return ops.while_loop(
+            lambda n, v: ops.any(v > limit),
+            lambda n, v: (n + 1, v * scale + ops.cast(n, v.dtype)),
+            (0, x),
+            maximum_iterations=maximum,
+        )[1]
+
+    return f
+
+
+@pytest.mark.parametrize(
+    ("limit", "maximum"), [(1.0, 20), (1.0, 2), (99.0, 5), (1.0, 1)], ids=["ends", "cut", "none", "one"]
+)
+def test_gradient_of_while_loop_in_a_trace_is_that_of_its_steps(limit, maximum):
+    x = X.astype("float64")
+    f = _halve_while_above(limit, 0.25, maximum)
+    both(f, x)
+    at_once = grad(lambda x: ops.sum(f(x) ** 2))(ops.convert_to_tensor(x))
+    compiled = jit(grad(lambda x: ops.sum(f(x) ** 2)))(x)
+    np.testing.assert_array_equal(np.asarray(compiled), np.asarray(at_once))
+    h = 1e-6
+    moved = [float(ops.sum(f(x + d * (X == 5)) ** 2)) for d in (h, -h)]
+    # The difference of two sums below 1000, each rounded to 2^-53 of it, over 2 h.
+    np.testing.assert_allclose(np.asarray(compiled)[1, 1], (moved[0] - moved[1]) / (2 * h), rtol=1e-7, atol=1e-7)
+
+
+def test_gradient_of_while_loop_reaches_what_its_functions_read():
+    """v <- v w three times, from 2: d/dw = 6 w^2. The bound is read by the condition and has no gradient."""
+
+    def f(w, bound):
+        start = ops.convert_to_tensor(np.array(2.0))
+        return ops.while_loop(lambda v: v < bound, lambda v: v * w, (start,), maximum_iterations=8)[0]
+
+    w, bound = np.array(3.0), np.array(20.0)
+    dw, dbound = jit(lambda w, bound: grad(f, argnums=(0, 1))(w, bound))(w, bound)
+    assert (float(dw), float(dbound)) == (6 * 3.0**2, 0.0)
+
+
+def test_second_gradient_of_while_loop():
+    def f(x):
+        return ops.while_loop(lambda n, v: n < 3, lambda n, v: (n + 1, v * v), (0, x), maximum_iterations=5)[1]
+
+    x = np.array([1.0, 1.1, 0.5])
+    twice = jit(grad(lambda x: ops.sum(grad(lambda y: ops.sum(f(y)))(x))))(x)
+    np.testing.assert_allclose(np.asarray(twice), 56 * x**6, rtol=1e-13)
+
+
+def test_steps_that_a_loop_did_not_make_cannot_spoil_its_gradient():
+    """The third step would divide by 0."""
+
+    def f(x):
+        return ops.while_loop(
+            lambda n, v: n < 2, lambda n, v: (n + 1, v / ops.cast(2 - n, v.dtype)), (0, x), maximum_iterations=4
+        )[1]
+
+    np.testing.assert_array_equal(np.asarray(jit(grad(lambda x: ops.sum(f(x))))(X)), np.full_like(X, 0.5))
+
+
+def test_an_unbounded_loop_has_no_gradient_in_a_trace():
+    def f(x):
+        return ops.sum(ops.while_loop(lambda v: ops.any(v < 9), lambda v: v * 2, (x,))[0])
+
+    np.testing.assert_array_equal(np.asarray(grad(f)(ops.convert_to_tensor(X))), np.full_like(X, 16))
+    with pytest.raises(ValueError, match=r"\[while_loop\] a loop without `maximum_iterations` has no gradient"):
+        jit(grad(f))(X)
+
+
 def test_fori_loop():
     np.testing.assert_array_equal(
         both(lambda x: ops.fori_loop(1, 5, lambda i, v: v + ops.cast(i, "float32"), x), X)[0], X + 10
