@@ -300,9 +300,11 @@ void Planner::lower_program(const Item& item) {
   TileDraft draft = builder.build(item.group.nodes, item.group.size, reduced, item.tail < 0);
   std::string name;
   for (int i : item.group.nodes) {
-    if (name.size() < 32) name += (name.empty() ? "" : "+") + std::string(g_.node(i).op->name);
+    if (name.size() >= 32) break;
+    if (!name.empty()) name += '+';
+    name += g_.node(i).op->name;
   }
-  if (item.group.nodes.size() > 4) name += "(" + std::to_string(item.group.nodes.size()) + ")";
+  if (item.group.nodes.size() > 4) name.append("(").append(std::to_string(item.group.nodes.size())).append(")");
   if (item.tail < 0) {
     const int64_t tiles = (draft.size + draft.tile - 1) / draft.tile;
     // The instruction's arguments are the program itself; it is kept first and named by the instruction.
