@@ -27,9 +27,11 @@ void pack_a(const Product<T>& q, int64_t row, int64_t p, int64_t k, int h, T* ou
   }
 }
 
-// op(B)'s columns j .. j + cols of the stretch of k that starts at p, made ready for `t`; returns the tile to run.
+// op(B)'s columns j .. j + cols of the stretch of k that starts at p, made ready for `t`; returns the tile to run,
+// `near` where B is packed.
 template <class T>
-TileFn<T> first_tile(const Product<T>& q, Tile<T>& t, int64_t p, int64_t j, int rows, T* packed, bool reads_once) {
+TileFn<T> first_tile(const Product<T>& q, Tile<T>& t, int64_t p, int64_t j, int rows, T* packed, bool reads_once,
+                     TileFn<T> near) {
   using B = Blocking<T>;
   const T* b = q.b + p * q.b_step + j * q.b_column;
   const Tiles<T>& tiles = TileTable<T>::tiles;
@@ -46,7 +48,7 @@ TileFn<T> first_tile(const Product<T>& q, Tile<T>& t, int64_t p, int64_t j, int 
   }
   t.b = packed;
   t.b_step = B::kNr;
-  return tiles.panel[t.cols > Vec<T>::width][rows - 1];
+  return near;
 }
 
 // The next panel of A, whose lines the tiles of a row of tiles ask for, each its share.
@@ -79,6 +81,7 @@ void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const
   const Panels panels(q.m, B::kRows);
   const int64_t kc = args.plan.kc;
   const bool packs = packs_a<T>(args.plan.problem);
+  const auto& tile_fns = has_panels_of_a<T>(args.plan.problem) ? tiles.panel : tiles.plain;
   const bool reads_once = part.panels == 1 && q.b_column == 1 && !b_packed;
   for (int64_t jc = part.col; jc < part.col + part.cols; jc += B::kNc) {
     const int64_t nc = least(B::kNc, part.col + part.cols - jc);
@@ -118,13 +121,13 @@ void run_part(const GemmArgs& args, const Product<T>& q, const Part& part, const
           t.c_next = j + kNr < nc ? t.c + kNr : row + h < q.m ? q.c + (row + h) * q.ldc + jc : nullptr;
           t.bias = q.bias ? q.bias + jc + j : nullptr;
           t.b_step = kNr;
-          TileFn<T> fn = tiles.panel[t.cols > W][h - 1];
+          TileFn<T> fn = tile_fns[t.cols > W][h - 1];
           if (b_packed) {
             t.b = b_packed + (jc + j) * q.k + pc * kNr;
           } else {
             T* packed = static_cast<T*>(part.scratch) + j * kc;
             t.b = packed;
-            if (i == part.panel && !packs_b) fn = first_tile(q, t, pc, jc + j, h, packed, reads_once);
+            if (i == part.panel && !packs_b) fn = first_tile(q, t, pc, jc + j, h, packed, reads_once, fn);
           }
           ahead.ask(t);
           fn(t);

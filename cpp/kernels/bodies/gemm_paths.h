@@ -74,12 +74,21 @@ bool is_exchanged(const GemmProblem& q) {
   return !q.prepacked_b && q.n <= Blocking<T>::kExchangedColumns && round_up(q.n, W) * 3 > q.n * 4 && q.m >= 2 * W;
 }
 
-// A is packed where the blocking says so; else it is read in place, along its rows or its columns, unless these lie a
-// multiple of 4 KiB apart: then all that a tile reads falls into one set of L1 and evicts itself (256 x 1024 x 128: 91
-// GFLOP/s in place, 103 packed; elsewhere in place gains 2 to 10 %).
+// A is packed where the blocking says so and enough columns use it, or packing it is a copy without shuffles; never a
+// row that lies as packed already. Else it is read in place, along its rows or its columns, unless these lie a multiple
+// of 4 KiB apart: then all that a tile reads falls into one set of L1 and evicts itself (256 x 1024 x 128: 91 GFLOP/s in
+// place, 103 packed; elsewhere in place gains 2 to 10 %).
 template <class T>
 bool packs_a(const GemmProblem& q) {
-  return Blocking<T>::kPacksA || (q.m > 1 && q.lda * static_cast<int64_t>(sizeof(T)) % 4096 == 0);
+  if (q.m == 1 && !q.trans_a) return false;
+  return (Blocking<T>::kPacksA && (q.trans_a || q.n > Blocking<T>::kFewColumns)) ||
+         (q.m > 1 && q.lda * static_cast<int64_t>(sizeof(T)) % 4096 == 0);
+}
+
+// Whether tiles read A as a packed panel.
+template <class T>
+bool has_panels_of_a(const GemmProblem& q) {
+  return packs_a<T>(q) || (q.m == 1 && !q.trans_a);
 }
 
 // Scratch that the pack phase of the packed path fills: A's panels one after the other.
