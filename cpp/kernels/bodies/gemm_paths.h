@@ -75,7 +75,7 @@ bool is_exchanged(const GemmProblem& q) {
 }
 
 // A is packed where the blocking says so and enough columns use it, or packing it is a copy without shuffles; never a
-// row that lies as packed already. Else it is read in place, along its rows or its columns, unless these lie a multiple
+// row that lies as packed already. Else it is read in place, along its rows or columns, unless these lie a multiple
 // of 4 KiB apart: then all that a tile reads falls into one set of L1 and evicts itself (256 x 1024 x 128: 91 GFLOP/s in
 // place, 103 packed; elsewhere in place gains 2 to 10 %).
 template <class T>
