@@ -197,7 +197,7 @@ print(len(os.listdir("/proc/self/task")) - before)
     assert output_of(script, FALCONET_THREADS="8") == "0\n"
 
 
-def test_idle_workers_use_no_processor_time():
+def test_idle_workers_use_a_thousandth_of_a_processor_at_most():
     script = (
         MODEL
         + """
@@ -205,12 +205,12 @@ import time
 train()
 time.sleep(0.01)
 before = time.process_time()
-time.sleep(1.0)
-print(time.process_time() - before)
+time.sleep(2.0)
+print((time.process_time() - before) / 2)
 """
     )
     # NumPy's own threads look for work for some milliseconds after they were started.
-    assert float(output_of(script, FALCONET_THREADS="4", OPENBLAS_NUM_THREADS="1")) <= 0.01
+    assert float(output_of(script, FALCONET_THREADS="4", OPENBLAS_NUM_THREADS="1")) <= 0.001
 
 
 # Fork

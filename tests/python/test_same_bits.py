@@ -39,8 +39,13 @@ def weights_after_100_steps(n, set_threads):
 
 
 def test_100_steps_end_in_one_hash_on_any_number_of_threads(threads):
-    hashes = {n: weights_after_100_steps(n, threads) for n in (1, 2, 3, 8)}
+    hashes = {n: weights_after_100_steps(n, threads) for n in (1, 2, 3, 8, 16)}
     assert len(set(hashes.values())) == 1, hashes
+
+
+@pytest.mark.slow
+def test_100_trainings_end_in_one_hash(threads):
+    assert len({weights_after_100_steps(n, threads) for n in (1, 2, 3, 8, 16) * 20}) == 1
 
 
 @pytest.mark.parametrize("sizes", [(64, 64, 1), (512, 10), (33, 7, 3), (300, 257)])
