@@ -329,3 +329,49 @@ def test_the_floating_point_mode_of_the_caller_is_left_alone():
     )
     assert out.strip() == "True True True"
     assert np.float32(1e-45) > 0
+
+
+_SIDE_BY_SIDE = """
+def rate():
+    p = keras.Predictor(model, threads=1, batch_sizes=(1,))
+    row, y, count = x[:1], np.empty((1, 10), "float32"), 0
+    sys.stdin.readline()  # all start together
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end:
+        for _ in range(100):
+            p(row, out=y)
+        count += 100
+    return count
+print("ready", flush=True)
+print(rate())
+"""
+
+
+@pytest.mark.slow
+def test_single_threaded_processes_leave_one_another_alone():
+    """As many as there are processors, each with one thread: 0.95 of the sum of what each does alone."""
+    cpus = len(os.sched_getaffinity(0))
+    if cpus < 2:
+        pytest.skip("one processor")
+
+    def total(processes):
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-c", _SETUP + _SIDE_BY_SIDE],
+                env={**_ENVIRONMENT, "FALCONET_THREADS": "1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(processes)
+        ]
+        for process in running:
+            assert process.stdout.readline() == "ready\n"
+        for process in running:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        return sum(int(process.communicate(timeout=60)[0]) for process in running)
+
+    # The best of some rounds: others may be using the machine.
+    shares = [total(cpus) / (cpus * total(1)) for _ in range(5)]
+    assert max(shares) >= 0.95, shares
