@@ -374,6 +374,7 @@ def test_a_second_optimizer_of_the_same_variables():
         (lambda: optimizers.AdamW(weight_decay=None), ValueError, "use Adam"),
         (lambda: optimizers.get("addam"), ValueError, "Did you mean 'adam'"),
         (lambda: optimizers.SGD().apply([1.0]), ValueError, "before the optimizer was built"),
+        (lambda: optimizers.SGD().add_variable((2,), layout="rows"), ValueError, r"`layout` 'rows'; .* must be None"),
         (lambda: schedules.CosineDecay(0.1, 0), ValueError, r"`decay_steps` is 0; it must be > 0"),
     ],
 )
