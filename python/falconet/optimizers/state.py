@@ -208,8 +208,8 @@ class _State(Configurable):
         """Make a variable of the optimizer's own. `layout`, how Keras spreads a variable over devices, must be None."""
         if layout is not None:
             raise ValueError(
-                f"[{type(self).__name__}] add_variable got `layout` {layout!r}; variables are on one device, so it must be "
-                "None."
+                f"[{type(self).__name__}] add_variable got `layout` {layout!r}; variables are on one device, so "
+                "it must be None."
             )
         variable = Variable(
             initializer=initializers.get(initializer),
