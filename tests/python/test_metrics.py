@@ -55,6 +55,24 @@ def test_metric_is_made_again_from_its_config(row):
     assert_close(again.result(), row["results"][0])
 
 
+@pytest.mark.parametrize("name", ["IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"])
+def test_iou_along_another_axis(name):
+    rng = np.random.RandomState(0)
+    y_true, y_pred = np.eye(3, dtype="float32")[rng.randint(0, 3, (6, 4))], rng.rand(6, 4, 3).astype("float32")
+    arguments = {} if "OneHot" in name else {"sparse_y_true": False, "sparse_y_pred": False}
+    classes = range(3) if "Mean" in name else (0, 2)
+    if "Mean" not in name:
+        arguments["target_class_ids"] = classes
+    last = getattr(metrics, name)(num_classes=3, **arguments)
+    first = getattr(metrics, name)(num_classes=3, axis=1, **arguments)
+    last.update_state(y_true, y_pred)
+    first.update_state(np.moveaxis(y_true, -1, 1), np.moveaxis(y_pred, -1, 1))
+    one, other = y_true.argmax(-1), y_pred.argmax(-1)
+    shares = [((one == k) & (other == k)).sum() / ((one == k) | (other == k)).sum() for k in classes]
+    assert_close(last.result(), np.mean(shares))
+    assert_close(first.result(), np.mean(shares))
+
+
 def test_metric_of_a_function():
     metric = metrics.MeanMetricWrapper(losses.huber, name="mine", delta=2.0)
     y_true, y_pred = np.zeros((2, 1), "float32"), np.array([[1.0], [4.0]], "float32")
