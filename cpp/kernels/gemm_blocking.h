@@ -33,9 +33,9 @@ struct GemmBlocking {
   // loop is then a constant beside a pointer. With 6 x 2 vectors that saves a sixth of the instructions, which counts
   // where a core's front end is shared (Zen 3 beside a busy neighbour: 77 GFLOP/s in place, 87 packed).
   static constexpr bool kPacksA = kFewRegisters;
-  // Up to so many columns packing A costs more than it saves (1024 x 64 x 64 with B transposed: 86 to 76 GFLOP/s;
-  // 0.92 to 1.00 of OpenBLAS beside a busy neighbour).
-  static constexpr int64_t kFewColumns = 4 * kNr;
+  // Up to so many columns packing A costs more than it saves (GFLOP/s in place and packed: 96^3 85 and 77, 1024 x 64 x 64
+  // with B transposed 86 and 76).
+  static constexpr int64_t kFewColumns = 8 * kNr;
   // Whether a loop packs B before the panels of A use it, rather than the first of them as B passes: it reads B in
   // longer pieces, which counts where tiles are narrow (128 x 768 x 3072 on Zen 3: 57 to 75 GFLOP/s).
   static constexpr bool kPacksBFirst = kFewRegisters;

@@ -83,6 +83,8 @@ void tile(const Tile<T>& t) {
   constexpr int kLine = 64 / sizeof(T);
   // Steps of k from one request to the next: 14 rows of C and 27 lines of A need about 30 in a tile of k = 342.
   constexpr int kPrefetchEvery = 8;
+  // Where panels are packed, tiles that read A in place are small, and near all that they need.
+  constexpr bool kAsks = kStream == Stream::plain && kVecs == 2 && !Blocking<T>::kPacksA;
   const int tail = t.cols - (kVecs - 1) * W;  // columns in the last vector
   const int64_t a_row = t.a_row, a_step = t.a_step, b_step = t.b_step, ldc = t.ldc;
   Accumulators<T, kRows, kVecs> acc;
@@ -97,8 +99,8 @@ void tile(const Tile<T>& t) {
   int c_rows = c_next ? kRows : 0;
   const T* ahead = t.ahead;
   for (int64_t p = t.k; p > 0;) {
-    const int64_t stop = p > kPrefetchEvery ? p - kPrefetchEvery : 0;
-    if constexpr (kStream == Stream::plain && kVecs == 2) {
+    const int64_t stop = kAsks && p > kPrefetchEvery ? p - kPrefetchEvery : 0;
+    if constexpr (kAsks) {
       if (c_rows > 0) {
         FALCONET_UNROLL
         for (int j = 0; j < kVecs * W; j += kLine) prefetch_write(c_next + j);
