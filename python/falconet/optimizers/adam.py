@@ -248,7 +248,7 @@ class ScheduleFreeAdamW(_Moments):
         i = self._get_variable_index(variable)
         z, v = self._momentums[i], self._velocities[i]
         # 1 - beta_2 of the rounded beta_2, as in the power below: v / (1 - b2^t) is then g^2 at the first step, where
-        # a 1 - beta_2 = 0.001 of float64 would be 5e-5 from it.
+        # a 1 - beta_2 = 0.001 of float64 would be 1.3e-5 from it.
         v.assign_add((ops.square(g) - v) * (1 - ops.cast(self.beta_2, dtype)))
         x = (variable - (1 - self.beta_1) * z) / self.beta_1
         z.assign_sub(lr * g / (ops.sqrt(v / (1 - self._powers(dtype)[1])) + self.epsilon))
