@@ -22,8 +22,8 @@ struct GemmBlocking {
 
   // A panel of A (kRows x kc) fits L1 while B streams past it: 14 * 512 * 4 = 28 KiB of 32. A longer k is cut in equal
   // parts, and each part reads and writes C once: kc = 256 loses 1 to 2 % to that. With few registers tiles are small,
-  // and B passes more often: there a panel of B stays in L1 too,
-  // 6 * 256 * 4 + 256 * 16 * 4 = 22 KiB, and 21 of doubles (192 instead of 128 steps gain 9 % at 1024^3).
+  // and B passes more often: there a panel of B stays in L1 too, 6 * 256 * 4 + 256 * 16 * 4 = 22 KiB, and 21 of doubles
+  // (192 instead of 128 steps gain 9 % at 1024^3).
   static constexpr bool kFewRegisters = kRegisters < 32;
   static constexpr int64_t kKc = kFewRegisters ? (kBytes == 4 ? 256 : 192) : 2048 / kBytes;
   // A block of B (kc x nc) lies in half of L2: 512 * 256 * 4 = 512 KiB of 1 MiB, 256 * 256 * 4 = 256 KiB of 512. Twice

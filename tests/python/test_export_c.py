@@ -58,7 +58,9 @@ MODELS = {
     "two_inputs": two_inputs,
     "embedding": embedding,
     "float64": lambda: keras.Sequential([keras.Input((5,), dtype="float64"), layers.Dense(3, dtype="float64")]),
-    "pointwise": of((6,), ops.exp, ops.sigmoid, ops.softplus, ops.silu, ops.erf, ops.sign, ops.sin, lambda x: x / 3),
+    "pointwise": of(
+        (6,), ops.exp, ops.sigmoid, ops.softplus, ops.silu, ops.erf, ops.sign, ops.sin, lambda x: x / 3 - 1
+    ),
     "more_pointwise": of(
         (6,), lambda x: ops.maximum(x, 0.25), lambda x: ops.where(x > 0, x, -x), lambda x: ops.square(x) * 2,
         lambda x: ops.rsqrt(ops.abs(x) + 1), lambda x: ops.clip(x, -0.5, 0.5), lambda x: ops.power(ops.abs(x), 1.5),
