@@ -46,8 +46,8 @@ class JsonReader {
 
   size_t position() const { return at_; }
   template <class... Parts>
-  [[noreturn]] void refuse(Parts&&... parts) const {
-    falconet::fail("[load] ", what_, ", byte ", at_, ": ", std::forward<Parts>(parts)...);
+  [[noreturn]] void refuse(const Parts&... parts) const {
+    falconet::fail("[load] ", what_, ", byte ", at_, ": ", parts...);
   }
   [[noreturn]] void unknown_key(const std::string& key) const { refuse("unknown key \"", key, "\""); }
 

@@ -37,13 +37,13 @@ class InferContext {
   const std::vector<Spec>& out() const { return out_; }
 
   template <class... Parts>
-  void check(bool holds, Parts&&... parts) const {
-    if (!holds) refuse(std::forward<Parts>(parts)...);
+  void check(bool holds, const Parts&... parts) const {
+    if (!holds) refuse(parts...);
   }
   template <class... Parts>
-  [[noreturn]] void refuse(Parts&&... parts) const { fail<ValueError>("[", op_name(), "] ", std::forward<Parts>(parts)...); }
+  [[noreturn]] void refuse(const Parts&... parts) const { fail<ValueError>("[", op_name(), "] ", parts...); }
   template <class... Parts>
-  [[noreturn]] void refuse_type(Parts&&... parts) const { fail<TypeError>("[", op_name(), "] ", std::forward<Parts>(parts)...); }
+  [[noreturn]] void refuse_type(const Parts&... parts) const { fail<TypeError>("[", op_name(), "] ", parts...); }
   int axis(int attr_index, int rank) const;  // normalised, checked; errors name the op and attribute
 
  private:

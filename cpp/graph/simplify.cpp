@@ -3,8 +3,6 @@
 #include <cmath>
 #include <unordered_map>
 
-#include "graph/emit.h"
-
 namespace falconet {
 
 namespace {
@@ -57,7 +55,8 @@ class Simplifier {
     if (n.op->tail >= 0 && to_->spec(inputs[0]).size() == from_.spec(n.output()).size() && to_->spec(inputs[0]).size() > 0) {
       // A reduction over axes of one element only takes the axes away.
       const Shape& shape = from_.spec(n.output()).shape;
-      map_[n.output()] = Emitter(*to_).reshape(inputs[0], shape);
+      const bool same = to_->spec(inputs[0]).shape == shape;
+      map_[n.output()] = same ? inputs[0] : to_->add(op("reshape"), {Ints(shape.begin(), shape.end())}, {inputs[0]});
       return;
     }
     if (n.op->takes_epilogue) fold_transpositions(inputs, attrs);
