@@ -63,6 +63,7 @@ constexpr bool bit(uint32_t word, int index) { return word >> index & 1; }
 Features detect() {
   Features f;
   const Registers basic = cpuid(1), extended = cpuid(7), more = cpuid(7, 1);
+  f.virtual_machine = bit(basic.ecx, 31);
   const bool fma = bit(basic.ecx, 12), osxsave = bit(basic.ecx, 27), avx = bit(basic.ecx, 28),
              f16c = bit(basic.ecx, 29);
   if (!osxsave || !avx) return f;

@@ -17,6 +17,7 @@ struct Features {
   bool avx512_bf16 = false;
   bool avx512_vnni = false;
   bool neon = false;
+  bool virtual_machine = false;  // a hypervisor says that it runs this system
 };
 const Features& features();
 

@@ -36,14 +36,11 @@
 #include "base/cpu_limits.h"
 #include "base/error.h"
 #include "base/fpu.h"
+#include "base/worker_seat.h"
 
 #if !defined(_WIN32)
 #include <pthread.h>
 #include <signal.h>
-#endif
-#if defined(__linux__)
-#include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 namespace falconet::pool {
@@ -89,16 +86,14 @@ constexpr int64_t kMaxChunks = 0xFFFF;
 struct Worker {
   std::thread thread;
   std::atomic<int> busy_cpu{-1};  // where it claimed its first chunk of the region, until it has done its last
-#if defined(__linux__)
-  std::atomic<pid_t> id{0};
-#endif
+  Seat seat;
 };
 
 struct Pool {
   Pool();
   ~Pool();
 
-  std::mutex mutex;  // guards no data: it closes the gap between a sleeper's last look and its sleep
+  std::mutex mutex;  // guards the seats, and closes the gap between a sleeper's last look and its sleep
   std::condition_variable work, done;
   std::atomic<int> parked{0};  // workers
   std::atomic<bool> caller_parked{false};
@@ -167,9 +162,7 @@ void run_chunks(uint32_t now, int own, Worker* self) {
 }
 
 void worker_main(Worker* self, int share, uint32_t seen) {
-#if defined(__linux__)
-  self->id.store(static_cast<pid_t>(syscall(SYS_gettid)), std::memory_order_relaxed);
-#endif
+  self->seat.take();
   in_region = true;
   uint32_t now = 0;
   const auto called = [&] {
@@ -183,13 +176,16 @@ void worker_main(Worker* self, int share, uint32_t seen) {
   for (;;) {
     if (!spin_until(called, in_callers_way)) {
       std::unique_lock lock(pool.mutex);
+      self->seat.park();
       pool.parked.fetch_add(1, std::memory_order_seq_cst);
       pool.work.wait(lock, called);
       pool.parked.fetch_sub(1, std::memory_order_relaxed);
+      self->seat.wake();
     }
     if (pool.stopping.load(std::memory_order_acquire)) return;
     seen = now;
     run_chunks(now, share, self);
+    self->seat.leave();
   }
 }
 
@@ -219,13 +215,18 @@ void start_workers(int count) {
 
 // A joined thread is counted among the process's threads for some microseconds more. Python warns at a fork if it sees
 // more than one, so this waits, within bounds, until the kernel has forgotten it.
-void await_exit([[maybe_unused]] const Worker& worker) {
-#if defined(__linux__)
-  for (int i = 0; i < 1000; ++i) {
-    if (syscall(SYS_tgkill, getpid(), worker.id.load(std::memory_order_relaxed), 0) != 0) return;
-    std::this_thread::sleep_for(std::chrono::microseconds(10));
-  }
-#endif
+void await_exit(const Worker& worker) {
+  for (int i = 0; i < 1000 && worker.seat.is_alive(); ++i) std::this_thread::sleep_for(std::chrono::microseconds(10));
+}
+
+// What whoever is about to wake workers does first, without holding the mutex: who it was about to sleep, sleeps.
+void spread_parked_workers() {
+  std::lock_guard lock(pool.mutex);
+  Seating seating;
+  bool crowded = false;
+  for (auto& worker : pool.workers) crowded |= !seating.keep(worker->seat);
+  if (!crowded) return;
+  for (auto& worker : pool.workers) seating.move(worker->seat);
 }
 
 void stop_workers() {
@@ -390,7 +391,7 @@ void parallel_for(TaskFn task, const void* args, int64_t units, int64_t grain) {
     // Those awake will see the generation; wake as many more as could find a chunk beside them and the caller.
     const int64_t awake = static_cast<int64_t>(pool.workers.size()) - parked;
     const int64_t useful = chunks - 1 - awake;
-    { std::lock_guard lock(pool.mutex); }
+    spread_parked_workers();
     if (useful >= parked) {
       pool.work.notify_all();
     } else {

@@ -10,10 +10,15 @@
 #include <thread>
 
 #include "base/cpu.h"
+#include "base/cpu_limits.h"
 #include "base/error.h"
 #include "base/fpu.h"
 #include "check.h"
 
+#if defined(__linux__)
+#include <sched.h>
+#include <sys/syscall.h>
+#endif
 #if !defined(_WIN32)
 #include <dirent.h>
 #include <signal.h>
@@ -247,6 +252,89 @@ TEST(workers_share_the_work) {
   for (int i = 0; i < 20; ++i) pool::parallel_for(look, &seen, 32, 1);
   CHECK(seen.elsewhere.load() > 0);
 }
+
+#if defined(__linux__)
+
+struct Places {
+  pid_t caller = static_cast<pid_t>(syscall(SYS_gettid));
+  std::atomic<pid_t> worker{0};
+  std::atomic<int> worker_cpu{-1};  // of its first chunk
+  int gather_on = -1;               // the worker comes here and is free to go again
+};
+
+cpu_set_t only(int cpu) {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  CPU_SET(cpu, &mask);
+  return mask;
+}
+
+// 16 chunks for a caller and one worker; says where the worker was, -1 where it took none.
+int region_with_worker_on(Places& places) {
+  places.worker_cpu = -1;
+  const auto look = [](const void* args, int64_t, int64_t) {
+    Places& p = *static_cast<Places*>(const_cast<void*>(args));
+    if (static_cast<pid_t>(syscall(SYS_gettid)) == p.caller) {
+      if (p.gather_on >= 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    } else if (p.worker_cpu.load() < 0) {
+      p.worker_cpu = cpu::current_cpu();
+      p.worker = static_cast<pid_t>(syscall(SYS_gettid));
+      if (p.gather_on >= 0) {
+        cpu_set_t before;
+        sched_getaffinity(0, sizeof before, &before);
+        const cpu_set_t here = only(p.gather_on);
+        sched_setaffinity(0, sizeof here, &here);
+        sched_setaffinity(0, sizeof before, &before);
+      }
+    }
+    spin_for(std::chrono::microseconds(100));
+  };
+  pool::parallel_for(look, &places, 16, 1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));  // the worker parks
+  return places.worker_cpu.load();
+}
+
+TEST(a_worker_wakes_beside_its_caller) {
+  cpu_set_t all;
+  sched_getaffinity(0, sizeof all, &all);
+  std::vector<int> cpus;
+  for (int i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(i, &all)) cpus.push_back(i);
+  }
+  if (cpus.size() < 2 || !cpu::features().virtual_machine) return;
+  pool::set_num_threads(2);
+  Places places;
+  region_with_worker_on(places);  // starts it
+  int seen = 0, in_the_way = 0;
+  for (int i = 0; i < 20; ++i) {
+    // Both on one processor; one after the other, so that a mask that was not taken back would show.
+    const int cpu = cpus[i % 2];
+    const cpu_set_t here = only(cpu);
+    sched_setaffinity(0, sizeof here, &here);
+    places.gather_on = cpu;
+    region_with_worker_on(places);
+    places.gather_on = -1;
+    const int worker_cpu = region_with_worker_on(places);
+    seen += worker_cpu >= 0;
+    in_the_way += worker_cpu == cpu;
+  }
+  CHECK(seen > 10);
+  CHECK_EQ(in_the_way, 0);
+
+  // A mask from outside stays, in the way or not.
+  const cpu_set_t first = only(cpus[0]);
+  sched_setaffinity(0, sizeof first, &first);
+  region_with_worker_on(places);
+  sched_setaffinity(places.worker.load(), sizeof first, &first);
+  for (int i = 0; i < 5; ++i) region_with_worker_on(places);
+  cpu_set_t left;
+  sched_getaffinity(places.worker.load(), sizeof left, &left);
+  CHECK(CPU_EQUAL(&left, &first));
+  sched_setaffinity(0, sizeof all, &all);
+  pool::set_num_threads(2);
+}
+
+#endif
 
 TEST(a_region_allocates_nothing) {
   pool::set_num_threads(2);
