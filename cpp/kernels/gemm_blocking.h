@@ -56,8 +56,9 @@ struct GemmBlocking {
   static constexpr int64_t kStreamBlock = (16 << 10) / kBytes;
   static constexpr int64_t kStreamColumns = kWideVecs * kWidth;
   // Columns of a unit: rows of B read in pieces of 1 KiB reach 96 % of the bandwidth of whole rows, in pieces of 512
-  // bytes half of it.
-  static constexpr int64_t kStreamUnitColumns = 1024 / kBytes;
+  // bytes half of it. Where every thread gets one, pieces of 2 KiB: two threads read 10 % faster (Zen 4, from L3).
+  static constexpr int64_t kFewestStreamColumns = 1024 / kBytes;
+  static constexpr int64_t kStreamUnitColumns = 2 * kFewestStreamColumns;
   // A row-major B up to this size is read in place: it stays in L1 or near enough, and packing would cost more.
   static constexpr int64_t kDirectBytes = 32 << 10;
 

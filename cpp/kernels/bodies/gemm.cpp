@@ -166,7 +166,7 @@ GemmPlan make_plan(DType dtype, const GemmProblem& q, int threads) {
     }
   } else if (is_stream) {
     plan.path = kStreamPath;
-    plan.nc = cut(B::kStreamUnitColumns);
+    plan.nc = cut(across >= threads * B::kStreamUnitColumns ? B::kStreamUnitColumns : B::kFewestStreamColumns);
     plan.units = q.batch * ceil_div(across, plan.nc);
   } else if (is_direct) {
     plan.path = kDirectPath;
