@@ -39,11 +39,17 @@ void free_aligned(void* p, size_t bytes) {
 }  // namespace
 
 std::shared_ptr<Buffer> Buffer::allocate(size_t bytes) {
-  return std::shared_ptr<Buffer>(new Buffer(allocate_aligned(padded(bytes)), bytes, nullptr));
+  void* data = allocate_aligned(padded(bytes));
+  try {
+    return std::make_shared<Buffer>(Private(), data, bytes, nullptr);
+  } catch (...) {
+    free_aligned(data, padded(bytes));
+    throw;
+  }
 }
 
 std::shared_ptr<Buffer> Buffer::borrow(void* data, size_t bytes, std::shared_ptr<void> owner) {
-  return std::shared_ptr<Buffer>(new Buffer(data, bytes, std::move(owner)));
+  return std::make_shared<Buffer>(Private(), data, bytes, std::move(owner));
 }
 
 Buffer::~Buffer() {

@@ -10,12 +10,16 @@ namespace falconet {
 inline constexpr size_t kAlignment = 64;  // a cache line, and the widest vector
 
 class Buffer {
+  struct Private {};  // only the two below make one, in a block with its count
+
  public:
   // Uninitialised; bytes may be 0. Throws std::bad_alloc.
   static std::shared_ptr<Buffer> allocate(size_t bytes);
   // Memory owned elsewhere (a NumPy array, a mapped file); `owner` keeps it alive.
   static std::shared_ptr<Buffer> borrow(void* data, size_t bytes, std::shared_ptr<void> owner);
 
+  Buffer(Private, void* data, size_t bytes, std::shared_ptr<void> owner)
+      : data_(static_cast<std::byte*>(data)), bytes_(bytes), owner_(std::move(owner)) {}
   Buffer(const Buffer&) = delete;
   ~Buffer();
 
@@ -24,8 +28,6 @@ class Buffer {
   bool borrowed() const { return owner_ != nullptr; }
 
  private:
-  Buffer(void* data, size_t bytes, std::shared_ptr<void> owner)
-      : data_(static_cast<std::byte*>(data)), bytes_(bytes), owner_(std::move(owner)) {}
   std::byte* data_;
   size_t bytes_;
   std::shared_ptr<void> owner_;

@@ -212,8 +212,10 @@ py::object run(const OpDef& op, Call& call) {
   std::vector<Concrete> inputs;
   inputs.reserve(call.num_tensors);
   for (int i = 0; i < call.num_tensors; ++i) inputs.push_back(read(operands[i], dtype_for(i)));
+  std::vector<Concrete> results = run_below(ctx.paused ? 0 : ctx.tapes.size(), op, call.attrs, inputs);
+  if (results.size() == 1) return wrap(std::move(results[0]));
   std::vector<py::object> outputs;
-  for (Concrete& y : run_below(ctx.paused ? 0 : ctx.tapes.size(), op, call.attrs, inputs)) outputs.push_back(wrap(std::move(y)));
+  for (Concrete& y : results) outputs.push_back(wrap(std::move(y)));
   return pack(std::move(outputs));
 }
 

@@ -51,6 +51,14 @@ std::timed_mutex& eager_mutex() {
   return *mutex;
 }
 
+// Of an object that C++ holds, from any thread.
+void release_object(void* object) {
+  if (!Py_IsInitialized()) return;
+  const PyGILState_STATE state = PyGILState_Ensure();
+  Py_DECREF(static_cast<PyObject*>(object));
+  PyGILState_Release(state);
+}
+
 EagerOps& eager_ops() {
   static auto* ops = new EagerOps;
   return *ops;
@@ -78,12 +86,8 @@ std::vector<Concrete> run_below(size_t tapes, const OpDef& op, const Attrs& attr
       if (tape->watches(x)) return tape->compute(op, attrs, inputs);
     }
   }
-  std::vector<Array> arrays;
-  for (const Concrete& x : inputs) arrays.push_back(x.array);
-  std::vector<Concrete> outputs;
   EagerLock lock;
-  for (Array& a : eager_ops().run(op, attrs, arrays)) outputs.push_back({std::move(a), new_array_id()});
-  return outputs;
+  return eager_ops().run(op, attrs, inputs);
 }
 
 Concrete Variable::concrete() {
@@ -256,7 +260,7 @@ py::array to_numpy(const Array& array) {
   std::vector<py::ssize_t> dims(spec.shape.begin(), spec.shape.end());
   if (spec.dtype == DType::bfloat16) {
     EagerLock lock;
-    return to_numpy(eager_ops().run(op("cast"), {DType::float32}, {array})[0]);
+    return to_numpy(eager_ops().run(op("cast"), {DType::float32}, {{array, 0}})[0].array);
   }
   // The array owns a share of the buffer.
   auto* keep = new std::shared_ptr<Buffer>(array.buffer);
@@ -265,33 +269,27 @@ py::array to_numpy(const Array& array) {
 }
 
 Array from_numpy(const py::array& given, bool copy) {
-  py::array a = given;
-  const int d = dtype_of(a);
+  const int d = dtype_of(given);
   if (d < 0) {
-    fail<TypeError>("an array of dtype ", py::str(a.dtype()).cast<std::string>(), " is not supported; convert it to a number type first");
+    fail<TypeError>("an array of dtype ", py::str(given.dtype()).cast<std::string>(), " is not supported; convert it to a number type first");
   }
   Spec spec{static_cast<DType>(d), {}};
-  for (py::ssize_t i = 0; i < a.ndim(); ++i) spec.shape.push_back(a.shape(i));
-  const bool contiguous = a.flags() & py::array::c_style;
-  const bool native = a.dtype().byteorder() != '>';
-  const bool aligned = reinterpret_cast<uintptr_t>(a.data()) % size_of(spec.dtype) == 0;
+  const py::ssize_t* dims = given.shape();
+  for (py::ssize_t i = 0; i < given.ndim(); ++i) spec.shape.push_back(dims[i]);
+  const bool contiguous = given.flags() & py::array::c_style;
+  const bool native = given.dtype().byteorder() != '>';
+  const bool aligned = reinterpret_cast<uintptr_t>(given.data()) % size_of(spec.dtype) == 0;
   if (!contiguous || !native || !aligned) {
-    a = py::module_::import("numpy").attr("array")(a, py::arg("dtype") = numpy_dtype(spec.dtype), py::arg("order") = "C", py::arg("copy") = true);
-  } else if (copy) {
+    const py::object numpy_array = py::module_::import("numpy").attr("array");
+    return from_numpy(numpy_array(given, py::arg("dtype") = numpy_dtype(spec.dtype), py::arg("order") = "C"), false);
+  }
+  if (copy) {
     Array made = Array::allocate(spec);
-    std::memcpy(made.data(), a.data(), spec.bytes());
+    std::memcpy(made.data(), given.data(), spec.bytes());
     return made;
   }
-  struct Owner {
-    py::array array;
-    ~Owner() {
-      if (!Py_IsInitialized()) { array.release(); return; }
-      py::gil_scoped_acquire gil;
-      array = py::array();
-    }
-  };
-  auto owner = std::make_shared<Owner>(Owner{a});
-  return {spec, Buffer::borrow(const_cast<void*>(a.data()), spec.bytes(), owner), 0};
+  const std::shared_ptr<void> owner(given.inc_ref().ptr(), release_object);
+  return {spec, Buffer::borrow(const_cast<void*>(given.data()), spec.bytes(), owner), 0};
 }
 
 void forget_eager_plans() {

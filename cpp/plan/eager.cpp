@@ -1,5 +1,6 @@
 #include "plan/eager.h"
 
+#include <atomic>
 #include <cstring>
 
 #include "base/large_blocks.h"
@@ -28,6 +29,11 @@ struct AppendAttr {
 
 }  // namespace
 
+uint64_t new_array_id() {
+  static std::atomic<uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
 Plan& EagerOps::find(const OpDef& op, const Attrs& attrs, const Spec* specs, int count) {
   key_.clear();
   const OpDef* which = &op;
@@ -52,21 +58,22 @@ Plan& EagerOps::find(const OpDef& op, const Attrs& attrs, const Spec* specs, int
   return *(plans_[key_] = std::move(plan));
 }
 
-std::vector<Array> EagerOps::run(const OpDef& op, const Attrs& attrs, const std::vector<Array>& inputs) {
-  std::vector<Spec> specs;
-  std::vector<const void*> in;
-  for (const Array& a : inputs) {
-    specs.push_back(a.spec);
-    in.push_back(a.data());
+std::vector<Concrete> EagerOps::run(const OpDef& op, const Attrs& attrs, const std::vector<Concrete>& inputs) {
+  specs_.clear();
+  in_.clear();
+  out_.clear();
+  for (const Concrete& x : inputs) {
+    specs_.push_back(x.array.spec);
+    in_.push_back(x.array.data());
   }
-  Plan& plan = find(op, attrs, specs.data(), static_cast<int>(specs.size()));
-  std::vector<Array> outputs;
-  std::vector<void*> out;
+  Plan& plan = find(op, attrs, specs_.data(), static_cast<int>(specs_.size()));
+  std::vector<Concrete> outputs;
+  outputs.reserve(plan.output_specs().size());
   for (const Spec& spec : plan.output_specs()) {
-    outputs.push_back(Array::allocate(spec));
-    out.push_back(outputs.back().data());
+    outputs.push_back({Array::allocate(spec), new_array_id()});
+    out_.push_back(outputs.back().array.data());
   }
-  plan.run(in.data(), out.data());
+  plan.run(in_.data(), out_.data());
   return outputs;
 }
 

@@ -10,13 +10,20 @@
 
 namespace falconet {
 
+// An array with an identity, by which tapes know it again.
+struct Concrete {
+  Array array;
+  uint64_t id = 0;
+};
+uint64_t new_array_id();
+
 // Not for two threads at a time: the caller holds a lock.
 class EagerOps {
  public:
   // The plan for op(attrs) on inputs of these specs, promotion and composition included. Throws what the shape rule does.
   Plan& find(const OpDef& op, const Attrs& attrs, const Spec* specs, int count);
   // Finds and runs; outputs are fresh arrays.
-  std::vector<Array> run(const OpDef& op, const Attrs& attrs, const std::vector<Array>& inputs);
+  std::vector<Concrete> run(const OpDef& op, const Attrs& attrs, const std::vector<Concrete>& inputs);
   void clear();
 
  private:
@@ -29,7 +36,11 @@ class EagerOps {
 
   std::unordered_map<std::string, std::unique_ptr<Plan>, Hash, std::equal_to<>> plans_;
   std::shared_ptr<Arena> arena_ = std::make_shared<Arena>();
+  // Of the call at hand; kept, so that a call allocates little but its outputs.
   std::string key_;
+  std::vector<Spec> specs_;
+  std::vector<const void*> in_;
+  std::vector<void*> out_;
 };
 
 }  // namespace falconet

@@ -1,13 +1,6 @@
 #include "plan/tape.h"
 
-#include <atomic>
-
 namespace falconet {
-
-uint64_t new_array_id() {
-  static std::atomic<uint64_t> next{1};
-  return next.fetch_add(1, std::memory_order_relaxed);
-}
 
 // Rules add scalar constants straight to the graph.
 void Tape::catch_up() {

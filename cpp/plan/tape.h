@@ -9,15 +9,9 @@
 #include <unordered_map>
 
 #include "graph/gradient.h"
+#include "plan/eager.h"
 
 namespace falconet {
-
-// An array with an identity, by which tapes know it again.
-struct Concrete {
-  Array array;
-  uint64_t id = 0;
-};
-uint64_t new_array_id();
 
 using Evaluate = std::function<std::vector<Concrete>(const OpDef&, const Attrs&, const std::vector<Concrete>&)>;
 
