@@ -17,7 +17,6 @@ import numpy as np
 
 import falconet
 from falconet import ops
-from falconet.bench import networks
 from falconet.bench.peers import torch_module
 from falconet.bench.timing import OURS, Workload
 
@@ -118,35 +117,6 @@ test_product.workloads = _products
 # What is bound by memory.
 
 
-def _adam(n):
-    """One pass of Adam over n parameters: each contender's own, in place."""
-
-    def ours(g):
-        variable, optimizer = falconet.Variable(np.zeros(n, "float32")), falconet.optimizers.Adam(networks.RATE)
-        optimizer.build([variable])
-        step = falconet.jit(lambda g: optimizer.apply([g], [variable]))
-        return partial(step, g)
-
-    def in_numpy(g):
-        network = networks.Network("one layer", (n - 1, 1), "relu", "linear")
-        return partial(networks.NumpyNetwork(network).adam, g)
-
-    def in_torch(g):
-        torch = torch_module()
-        weight = torch.zeros(n, requires_grad=True)
-        weight.grad = torch.from_numpy(g)
-        return torch.optim.Adam([weight], lr=networks.RATE, fused=True).step
-
-    def contenders(peers):
-        gradient = partial(_normal, n)
-        found = {OURS: lambda: ours(ops.convert_to_tensor(gradient())), "numpy": lambda: in_numpy(gradient())}
-        if "torch" in peers:
-            found["torch"] = lambda: in_torch(gradient())
-        return found
-
-    return contenders
-
-
 def _softmax(x):
     e = x - x.max(-1, keepdims=True)
     np.exp(e, out=e)
@@ -243,9 +213,6 @@ def _memory(bench):
             kind = kernel.ceiling or ("copy" if place == "DRAM" else "triad")
             workload = kernel.workload(bench.peers)
             found.append(_with_ceiling(workload, f"{kind} {place}" if place else ""))
-        n, n_place = side * side, f"{'copy' if place == 'DRAM' else 'triad'} {place}" if place else ""
-        contenders = _adam(n)(bench.peers)
-        found.append(Workload(f"Adam, {n} parameters", contenders, bytes=28.0 * n, ceiling=n_place))
     return found
 
 
