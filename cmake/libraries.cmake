@@ -50,11 +50,17 @@ elseif(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   # One object whose only names are the interface's, without what the interface does not reach.
   execute_process(COMMAND ${CMAKE_LINKER} --version OUTPUT_VARIABLE linker_version ERROR_QUIET)
   if(linker_version MATCHES "GNU ld" AND CMAKE_OBJCOPY)
+    set(resolve "")
+    if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64" AND NOT CMAKE_CROSSCOMPILING)
+      add_executable(resolve_relocations EXCLUDE_FROM_ALL cmake/resolve_relocations.cpp)
+      add_dependencies(falconet_static resolve_relocations)
+      set(resolve -DRESOLVE=$<TARGET_FILE:resolve_relocations>)
+    endif()
     add_custom_command(
       TARGET falconet_static POST_BUILD
       COMMAND ${CMAKE_COMMAND} -DARCHIVE=$<TARGET_FILE:falconet_static> -DLINKER=${CMAKE_LINKER}
               -DOBJCOPY=${CMAKE_OBJCOPY} -DAR=${CMAKE_AR} -DHEADER=${CMAKE_CURRENT_SOURCE_DIR}/cpp/include/falconet/falconet.h
-              -P ${prelink}
+              ${resolve} -P ${prelink}
       VERBATIM)
     set_property(TARGET falconet_static PROPERTY LINK_DEPENDS ${prelink} ${CMAKE_CURRENT_SOURCE_DIR}/cmake/sections.ld)
   endif()

@@ -32,7 +32,9 @@ FALCONET_ISA_TABLES(avx2)
 #ifdef FALCONET_HAS_neon
 FALCONET_ISA_TABLES(neon)
 #endif
+#ifdef FALCONET_HAS_portable
 FALCONET_ISA_TABLES(portable)
+#endif
 
 namespace {
 
@@ -47,7 +49,9 @@ std::vector<const Kernels*> find_available() {
 #ifdef FALCONET_HAS_neon
   if (cpu::features().neon) found.push_back(&neon::kernels);
 #endif
+#ifdef FALCONET_HAS_portable
   found.push_back(&portable::kernels);
+#endif
   return found;
 }
 
@@ -62,7 +66,11 @@ const Kernels* find(const std::string& name, const char* asked_by) {
 
 const Kernels* choose() {
   const char* forced = std::getenv("FALCONET_ISA");
-  return forced && *forced ? find(forced, "FALCONET_ISA") : available_kernels().front();
+  if (forced && *forced) return find(forced, "FALCONET_ISA");
+  if (available_kernels().empty()) {
+    fail("[kernels] this processor lacks the instruction sets that this library was built for (FALCONET_ISAS).");
+  }
+  return available_kernels().front();
 }
 
 std::atomic<const Kernels*> active{nullptr};

@@ -107,6 +107,7 @@ class Planner {
 
   // --- instructions ---
   void* add_instruction(TaskFn task, int64_t units, int64_t unit_cost, size_t args_bytes, std::string name) {
+    if (!task) fail("[", name, "] takes part in training, and this library was built for inference only");
     void* args = keep_bytes(args_bytes);
     plan_->instructions_.push_back({task, args, units, 0});
     plan_->infos_.push_back({std::move(name), units * unit_cost, 0, units * unit_cost});

@@ -5,6 +5,13 @@
 #include "kernels/bodies/rows_norm.h"
 #include "kernels/bodies/rows_softmax.h"
 
+// What only a training step runs; a library for inference leaves it out, and its planner says so.
+#ifdef FALCONET_INFERENCE_ONLY
+#define FALCONET_TRAINING(kernel) {nullptr, nullptr}
+#else
+#define FALCONET_TRAINING(kernel) {kernel<float>, kernel<double>}
+#endif
+
 namespace falconet::FALCONET_ISA {
 
 extern const RowKernels row_kernels;
@@ -12,21 +19,21 @@ const RowKernels row_kernels = {
     {softmax<float>, softmax<double>},
     {log_softmax<float>, log_softmax<double>},
     {logsumexp<float>, logsumexp<double>},
-    {softmax_grad<float>, softmax_grad<double>},
-    {log_softmax_grad<float>, log_softmax_grad<double>},
-    {label_loss<float>, label_loss<double>},
-    {label_loss_grad<float>, label_loss_grad<double>},
-    {dense_loss<float>, dense_loss<double>},
-    {dense_loss_grad<float>, dense_loss_grad<double>},
+    FALCONET_TRAINING(softmax_grad),
+    FALCONET_TRAINING(log_softmax_grad),
+    FALCONET_TRAINING(label_loss),
+    FALCONET_TRAINING(label_loss_grad),
+    FALCONET_TRAINING(dense_loss),
+    FALCONET_TRAINING(dense_loss_grad),
     {layer_norm<float>, layer_norm<double>},
-    {layer_norm_grad<float>, layer_norm_grad<double>},
-    {layer_norm_grad_combine<float>, layer_norm_grad_combine<double>},
+    FALCONET_TRAINING(layer_norm_grad),
+    FALCONET_TRAINING(layer_norm_grad_combine),
     {moments<float>, moments<double>},
     {moments_combine<float>, moments_combine<double>},
     {batch_norm<float>, batch_norm<double>},
-    {batch_norm_grad_sums<float>, batch_norm_grad_sums<double>},
-    {batch_norm_grad_sums_combine<float>, batch_norm_grad_sums_combine<double>},
-    {batch_norm_grad_dx<float>, batch_norm_grad_dx<double>},
+    FALCONET_TRAINING(batch_norm_grad_sums),
+    FALCONET_TRAINING(batch_norm_grad_sums_combine),
+    FALCONET_TRAINING(batch_norm_grad_dx),
 };
 
 }  // namespace falconet::FALCONET_ISA
