@@ -54,6 +54,7 @@ LONG = os.environ.get("FALCONET_LONG_TESTS") == "1"
         pytest.param(10_000, marks=pytest.mark.skipif(not LONG, reason="takes minutes; FALCONET_LONG_TESTS=1 runs it")),
     ],
 )
+@pytest.mark.footprint
 def test_memory_is_flat_over_calls_with_random_batch_sizes(calls):
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(calls)], capture_output=True, text=True, timeout=1800, check=False

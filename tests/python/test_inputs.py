@@ -176,6 +176,7 @@ print("done")
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of data memory are Linux's")
 @pytest.mark.parametrize("kind", ["fit", "shuffled", "predict"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.footprint
 def test_a_mapped_file_is_not_read_into_memory(tmp_path, kind, dtype):
     """0.5 GB (float64: 1 GB) of holes on disk, with 96 MB of memory to allocate."""
     rows = 2_000_000

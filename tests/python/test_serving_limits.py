@@ -38,6 +38,7 @@ def small():
 
 @needs_proc
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.footprint
 def test_models_that_were_loaded_and_dropped_leave_nothing(count, tmp_path):
     """Promise M2: from a file, from memory, with an update, and with a learner."""
     model = small()

@@ -129,6 +129,7 @@ print(working > 1, seen, codes, threads() == working)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/smaps"), reason="there is no /proc/self/smaps to look at")
+@pytest.mark.footprint
 def test_children_share_the_pages_of_weights_and_their_packed_forms(tmp_path):
     """Promise F3: after a thousand predictions a child has written to none of their pages."""
     out = run(
@@ -299,6 +300,7 @@ print(threads() > before)
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="there is no /proc/self/statm to look at")
 @pytest.mark.parametrize("count", [3000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+@pytest.mark.footprint
 def test_memory_does_not_grow_with_the_variety_of_batch_sizes(count):
     """Promise M1."""
     out = run(

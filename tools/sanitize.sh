@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The Python suite under sanitizers.
+#
+#   tools/sanitize.sh address,undefined [pytest's arguments]
+#   tools/sanitize.sh thread [pytest's arguments]
+#
+# Builds the extension once more, with one instruction set and without the libraries, into a virtual environment under
+# build/. FALCONET_ISAS chooses another set than avx2. The C++ tests have -DFALCONET_SANITIZE of their own
+# (CONTRIBUTING.md).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+kind=${1:?address,undefined or thread}
+shift
+folder=$PWD/build/sanitize-${kind/,/-}
+isas=${FALCONET_ISAS:-avx2}
+case $kind in
+  address*) runtimes=(libasan.so libubsan.so) ;;
+  thread) runtimes=(libtsan.so) ;;
+  *) echo "address,undefined or thread, not $kind" >&2 && exit 2 ;;
+esac
+
+[[ -d $folder/venv ]] || "${PYTHON:-python3}" -m venv "$folder/venv"
+source "$folder/venv/bin/activate"
+pip install --quiet scikit-build-core pybind11 ninja
+pip install --quiet --no-build-isolation "-Cbuild-dir=$folder/build" "-Ccmake.define.FALCONET_SANITIZE=$kind" \
+  "-Ccmake.define.FALCONET_ISAS=$isas" -Ccmake.define.FALCONET_LIBRARIES=OFF -Ccmake.define.FALCONET_DEV=ON '.[test]'
+
+preload=
+for runtime in "${runtimes[@]}"; do preload+="$("${CXX:-g++}" "-print-file-name=$runtime") "; done
+# Python keeps what it allocates to its end, in pools of its own that hide overruns; NumPy asks for more than there is.
+export LD_PRELOAD=$preload PYTHONMALLOC=malloc
+export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:handle_segv=0
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:suppressions=$PWD/tools/undefined.supp
+export TSAN_OPTIONS=halt_on_error=1:exitcode=66
+exec python -m pytest -p no:cacheprovider -m "not slow and not footprint" "$@"
