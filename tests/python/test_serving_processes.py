@@ -83,6 +83,8 @@ def work():
         p(x)
 thread = threading.Thread(target=work)
 thread.start()
+import warnings
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # it is: by `work`
 def soon():
     begin = time.monotonic()
     good = same()
