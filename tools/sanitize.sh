@@ -39,5 +39,5 @@ for runtime in "${runtimes[@]}"; do preload+="$("${CXX:-g++}" "-print-file-name=
 export LD_PRELOAD=$preload PYTHONMALLOC=malloc
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:handle_segv=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:suppressions=$PWD/tools/undefined.supp
-export TSAN_OPTIONS=halt_on_error=1:exitcode=66
+export TSAN_OPTIONS=halt_on_error=1:exitcode=66:die_after_fork=0
 exec python -m pytest -p no:cacheprovider -m "not slow and not footprint" "${leave_out[@]}" "$@"
