@@ -17,7 +17,7 @@ import numpy as np
 
 import falconet
 from falconet import ops
-from falconet.bench.peers import torch_module
+from falconet.bench.peers import tensorflow_module, torch_module
 from falconet.bench.timing import OURS, Workload
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -28,7 +28,7 @@ from cases.base import apply  # noqa: E402
 
 @dataclass(frozen=True)
 class Kernel:
-    """The same function for every contender; torch and jax get their module first."""
+    """The same function for every contender; torch, jax and tensorflow get their module first."""
 
     name: str
     inputs: Callable[[], list[Any]]
@@ -36,6 +36,7 @@ class Kernel:
     numpy: Callable[..., Any]
     torch: Callable[..., Any] | None = None
     jax: Callable[..., Any] | None = None
+    tensorflow: Callable[..., Any] | None = None
     flops: float = 0.0
     bytes: float = 0.0
     ceiling: str = ""
@@ -46,6 +47,8 @@ class Kernel:
             contenders["torch"] = self._torch
         if self.jax and "jax" in peers:
             contenders["jax"] = self._jax
+        if self.tensorflow and "tensorflow" in peers:
+            contenders["tensorflow"] = self._tensorflow
         return Workload(self.name, contenders, flops=self.flops, bytes=self.bytes, ceiling=self.ceiling)
 
     def _ours(self):
@@ -67,6 +70,10 @@ class Kernel:
         call = jax.jit(partial(self.jax, jax))
         arrays = [_convert(jax.numpy.asarray, x) for x in self.inputs()]
         return lambda: jax.block_until_ready(call(*arrays))
+
+    def _tensorflow(self):
+        tf = tensorflow_module()
+        return partial(self.tensorflow, tf, *(_convert(tf.constant, x) for x in self.inputs()))
 
 
 def _convert(function, x):
@@ -96,6 +103,7 @@ def _product(m, k, n):
         np.matmul,
         lambda torch, a, b: torch.matmul(a, b),
         lambda jax, a, b: a @ b,
+        lambda tf, a, b: tf.linalg.matmul(a, b),
         flops=2.0 * m * k * n,
         bytes=4.0 * k * n,
         ceiling="read L3" if is_vector else "fma",

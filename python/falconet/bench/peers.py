@@ -1,4 +1,5 @@
-"""The peers that are installed, doing what networks.py does: PyTorch, JAX, scikit-learn and ONNX Runtime.
+"""The peers that are installed, doing what networks.py does: PyTorch, JAX, scikit-learn and ONNX Runtime; TensorFlow
+for products.
 
 Each is written as its own users write fast code, and is imported when it first takes part. A trainer is a call that
 trains one epoch and returns its mean loss; a predictor is a call on one batch, NumPy in and out.
@@ -26,7 +27,13 @@ from falconet.bench.networks import (
 )
 from falconet.bench.timing import OURS, Builder, Workload, threads
 
-_MODULES = {"torch": "torch", "jax": "jax", "sklearn": "sklearn", "onnxruntime": "onnxruntime"}
+_MODULES = {
+    "torch": "torch",
+    "jax": "jax",
+    "tensorflow": "tensorflow",
+    "sklearn": "sklearn",
+    "onnxruntime": "onnxruntime",
+}
 Trainer = Callable[[Network, bool], Callable[[], float]]
 Predictor = Callable[[Network], Callable[[np.ndarray], Any]]
 
@@ -46,6 +53,16 @@ def torch_module() -> Any:
     if torch.get_num_threads() != threads():
         torch.set_num_threads(threads())
     return torch
+
+
+def tensorflow_module() -> Any:
+    """TensorFlow, with our number of threads, which it takes before its first op only."""
+    import tensorflow as tf
+
+    if tf.config.threading.get_intra_op_parallelism_threads() != threads():
+        tf.config.threading.set_intra_op_parallelism_threads(threads())
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    return tf
 
 
 def _torch_network(network: Network, logits: bool) -> Any:
