@@ -35,14 +35,14 @@ def _model(network):
     return model
 
 
-def _cell(network, onnx=()):
+def _cell(network, others=()):
     x = network.data()[0]
 
     def ours():
         return functools.partial(falconet.Predictor(_model(network), batch_sizes=(network.batch,)), x)
 
     contenders = {OURS: ours, "numpy": lambda: functools.partial(networks.NumpyNetwork(network).predict, x)}
-    for peer in onnx:
+    for peer in others:
         contenders |= {
             name: lambda make=make: functools.partial(make(network), x) for name, make in peers.PREDICTORS[peer].items()
         }
@@ -60,9 +60,9 @@ def grid(batches=BATCHES):
 
 
 def _peer_cells(bench):
-    onnx = [peer for peer in bench.peers if peer == "onnxruntime"]
+    others = [peer for peer in bench.peers if peer in ("onnxruntime", "litert", "openvino", "torch", "jax")]
     return [
-        _cell(dataclasses.replace(network, output="linear", batch=batch, steps=1), onnx)
+        _cell(dataclasses.replace(network, output="linear", batch=batch, steps=1), others)
         for network in (networks.TABULAR, networks.MNIST)
         for batch in (1, 64)
     ]

@@ -1,5 +1,5 @@
-"""The peers that are installed, doing what networks.py does: PyTorch, JAX, scikit-learn and ONNX Runtime; TensorFlow
-for products.
+"""The peers that are installed, doing what networks.py does: PyTorch, JAX, scikit-learn and ONNX Runtime; LiteRT and
+OpenVINO predict, TensorFlow multiplies.
 
 Each is written as its own users write fast code, and is imported when it first takes part. A trainer is a call that
 trains one epoch and returns its mean loss; a predictor is a call on one batch, NumPy in and out.
@@ -33,6 +33,8 @@ _MODULES = {
     "tensorflow": "tensorflow",
     "sklearn": "sklearn",
     "onnxruntime": "onnxruntime",
+    "litert": "ai_edge_litert",
+    "openvino": "openvino",
 }
 Trainer = Callable[[Network, bool], Callable[[], float]]
 Predictor = Callable[[Network], Callable[[np.ndarray], Any]]
@@ -308,6 +310,49 @@ def onnxruntime_predictor(network: Network) -> Callable[[np.ndarray], Any]:
     return lambda x: session.run(None, {"x": x})[0]
 
 
+def openvino_predictor(network: Network) -> Callable[[np.ndarray], Any]:
+    import openvino
+
+    settings = {"INFERENCE_NUM_THREADS": threads(), "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    core = openvino.Core()
+    request = core.compile_model(core.read_model(_onnx_model(network)), "CPU", settings).create_infer_request()
+    return lambda x: request.infer(x, share_inputs=True)[0]
+
+
+def litert_predictor(network: Network) -> Callable[[np.ndarray], Any]:
+    """TensorFlow Lite under its present name. TensorFlow converts the network."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    tf = tensorflow_module()
+    activations = {"relu": tf.nn.relu, "sigmoid": tf.sigmoid, "softmax": tf.nn.softmax, "linear": tf.identity}
+    weights = [tf.constant(w) for w in network.weights()]
+
+    def forward(x: Any) -> Any:
+        for i in range(0, len(weights), 2):
+            x = tf.linalg.matmul(x, weights[i]) + weights[i + 1]
+            x = activations[network.output if i + 2 == len(weights) else network.hidden](x)
+        return x
+
+    rows = network.batch
+    traced = tf.function(forward).get_concrete_function(tf.TensorSpec((rows, network.sizes[0]), tf.float32))
+    converted = tf.lite.TFLiteConverter.from_concrete_functions([traced]).convert()
+    interpreter = Interpreter(model_content=converted, num_threads=threads())
+    interpreter.allocate_tensors()
+    at, to = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+
+    def predict(x: np.ndarray) -> Any:
+        nonlocal rows
+        if len(x) != rows:
+            interpreter.resize_tensor_input(at, x.shape)
+            interpreter.allocate_tensors()
+            rows = len(x)
+        interpreter.set_tensor(at, x)
+        interpreter.invoke()
+        return interpreter.get_tensor(to)
+
+    return predict
+
+
 # Who takes part.
 
 TRAINERS: dict[str, dict[str, Trainer]] = {
@@ -320,6 +365,8 @@ PREDICTORS: dict[str, dict[str, Predictor]] = {
     "jax": {"jax jit": jax_predictor},
     "sklearn": {"sklearn": sklearn_predictor},
     "onnxruntime": {"onnxruntime": onnxruntime_predictor},
+    "litert": {"litert": litert_predictor},
+    "openvino": {"openvino": openvino_predictor},
 }
 
 
