@@ -59,9 +59,17 @@ def check_prediction(program, model, **kwargs):
 @pytest.mark.parametrize("language", ["c", "cpp"])
 def test_cmake_project(language, shared, cmake_dir, model, tmp_path):
     cmake = tool("cmake")
+    generator = ["-G", "Ninja"] if shutil.which("ninja") else []
     tool("cc" if language == "c" else "c++")
     run(
-        cmake, "-S", EXAMPLES / language, "-B", tmp_path, f"-Dfalconet_DIR={cmake_dir}", f"-DBUILD_SHARED_LIBS={shared}"
+        cmake,
+        *generator,
+        "-S",
+        EXAMPLES / language,
+        "-B",
+        tmp_path,
+        f"-Dfalconet_DIR={cmake_dir}",
+        f"-DBUILD_SHARED_LIBS={shared}",
     )
     run(cmake, "--build", tmp_path)
     check_prediction(tmp_path / "predict", model)

@@ -248,6 +248,7 @@ class RemoteMonitor(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         import json
         from http.client import HTTPException
+        from urllib.error import HTTPError
         from urllib.parse import urlencode
         from urllib.request import Request, urlopen
 
@@ -261,4 +262,6 @@ class RemoteMonitor(Callback):
             with urlopen(request, timeout=10):
                 pass
         except (OSError, HTTPException) as error:
+            if isinstance(error, HTTPError):
+                error.close()  # it holds the answer
             warnings.warn(f"[RemoteMonitor] could not send epoch {epoch} to {self.root}: {error}.", stacklevel=3)
