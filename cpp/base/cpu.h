@@ -39,4 +39,13 @@ inline void prefetch([[maybe_unused]] const void* p) {
 #endif
 }
 
+// The same, into the cache behind the first: for what is needed a little later.
+inline void prefetch_later([[maybe_unused]] const void* p) {
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
+#elif !defined(_MSC_VER)
+  __builtin_prefetch(p, 0, 2);
+#endif
+}
+
 }  // namespace falconet::cpu
