@@ -36,15 +36,15 @@ class Steps:
 
     def take(self, count: int) -> Any:
         """The indices of up to `count` further rows of `arrays`: a range or an array; empty at the end."""
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] a source of batches defines take(count)")
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands: plain values and arrays."""
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] a source of batches defines state_dict()")
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes to where `state_dict` was taken, in a run over an equal data set."""
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] a source of batches defines load_state_dict(state)")
 
     def close(self) -> None:
         """Ends threads and open files; called at the end of the data too."""

@@ -36,7 +36,7 @@ class Merge(Layer):
         return x if len(shape) == rank else ops.reshape(x, (*shape[:1], *(1,) * (rank - len(shape)), *shape[1:]))
 
     def _merge(self, inputs: list[Any]) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"[{type(self).__name__}] a merging layer defines _merge(inputs)")
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         if not isinstance(mask, (list, tuple)) or any(m is None for m in mask):
